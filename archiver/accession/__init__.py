@@ -1,0 +1,1 @@
+"""Accession: items become records, versions and observations; idempotent, and the tombstones are asked first."""

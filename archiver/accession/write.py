@@ -1,0 +1,56 @@
+"""Writing a prepared batch in the caller's transaction."""
+
+from sqlalchemy import bindparam, insert, update
+from sqlalchemy.orm import Session
+
+from archiver.accession.batch import Prepared
+from archiver.accession.prepare import Origin
+from archiver.vault.payloads import store
+from schema.db.record import component, observation, party, record, record_party, thread, tombstone, version
+
+_CHUNK = 500
+
+
+def write(session: Session, prepared: Prepared, origin: Origin) -> None:
+    """Insert the rows of a batch and update what was seen again; all or nothing with the caller's transaction."""
+    store(session, prepared.keys, prepared.payloads)
+    for table, rows in (
+        (thread, prepared.threads),
+        (party, prepared.parties),
+        (record, prepared.records),
+        (version, prepared.versions),
+        (component, prepared.components),
+        (record_party, prepared.record_parties),
+        (observation, prepared.observations),
+    ):
+        if rows:
+            session.execute(insert(table), rows)
+    if prepared.edited:
+        session.execute(
+            update(record).where(record.c.id == bindparam("b_id")).values(changed_at=origin.now, versions=bindparam("versions")),
+            prepared.edited,
+            execution_options={"synchronize_session": False},
+        )
+    if prepared.hidden:
+        session.execute(
+            update(record).where(record.c.id == bindparam("b_id")).values(changed_at=origin.now, hidden=bindparam("hidden")),
+            prepared.hidden,
+            execution_options={"synchronize_session": False},
+        )
+    seen = [*prepared.seen_again, *(row["b_id"] for row in prepared.edited), *(row["b_id"] for row in prepared.hidden)]
+    mark_seen(session, seen, origin)
+    _mark(session, prepared.reappeared, missing_since=None, gone_at=None, changed_at=origin.now)
+    for start in range(0, len(prepared.tombstones_seen), _CHUNK):
+        chunk = prepared.tombstones_seen[start : start + _CHUNK]
+        session.execute(update(tombstone).where(tombstone.c.record_id.in_(chunk)).values(seen_again_at=origin.now))
+
+
+def mark_seen(session: Session, record_ids: list[int], origin: Origin) -> None:
+    """Note that records were listed at their source in this run."""
+    _mark(session, record_ids, seen_capture_id=origin.capture_id, seen_at=origin.now)
+
+
+def _mark(session: Session, record_ids: list[int], **values: object) -> None:
+    ids = sorted(set(record_ids))
+    for start in range(0, len(ids), _CHUNK):
+        session.execute(update(record).where(record.c.id.in_(ids[start : start + _CHUNK])).values(**values))

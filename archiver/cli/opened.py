@@ -1,0 +1,45 @@
+"""Opening the archive that a command works on, as the person at the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from archiver.access import Actor, current_actor
+from archiver.archive import Archive, find_folder
+from archiver.errors import UsageError
+
+
+@contextmanager
+def opened(context: typer.Context) -> Iterator[Archive]:
+    """The archive named by --archive, ARCHIVER_ARCHIVE or found upwards from here; others may use it at the same time."""
+    root = context.find_root()
+    archive = Archive(find_folder(root.obj, Path.cwd()))
+    try:
+        with archive.database.shared():
+            yield archive
+    finally:
+        archive.close()
+
+
+def actor_of(archive: Archive) -> Actor:
+    """The person bound to the login at this terminal; raises Refused."""
+    with archive.reading() as session:
+        return current_actor(session)
+
+
+def number(written: str, letter: str) -> int:
+    """An id as people write it (R123 or 123); raises UsageError."""
+    digits = written[1:] if written[:1].upper() == letter else written
+    if not digits.isdecimal():
+        raise UsageError(problem=f"{written} is not a number like {letter}12")
+    return int(digits)
+
+
+def numbers(written: str, letter: str) -> list[int]:
+    """Ids separated by commas or spaces; raises UsageError."""
+    return [number(one, letter) for one in written.replace(",", " ").split()]
+
+
+JSON = typer.Option("--json", help="Print one JSON object for scripts.")

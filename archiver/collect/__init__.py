@@ -1,0 +1,1 @@
+"""Collection runs: leases, cursors, the scope gate, gaps and receipts."""

@@ -1,0 +1,74 @@
+"""Leases: one process at a time works on a source, batch or production."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+
+from sqlalchemy import delete, insert, select, update
+
+from archiver.archive import Archive
+from archiver.errors import Locked
+from schema.db.capture import lease
+
+EXPIRY_MS = 60_000
+HEARTBEAT_S = 10.0
+
+
+def holder_name() -> str:
+    """This process, for people: host and process number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def leased(archive: Archive, name: str) -> Iterator[None]:
+    """Hold a lease while the block runs; raises Locked naming the holder.
+
+    A killed holder's lease ends after a minute; on the same machine at once, when its process is gone.
+    """
+    holder = holder_name()
+    _take(archive, name, holder)
+    stop = Event()
+    beat = Thread(target=_heartbeat, args=(archive, name, holder, stop), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+        with archive.unit() as session:
+            session.execute(delete(lease).where(lease.c.name == name, lease.c.holder == holder))
+
+
+def _take(archive: Archive, name: str, holder: str) -> None:
+    with archive.unit() as session:
+        now = archive.now()
+        row = session.execute(select(lease.c.holder, lease.c.until).where(lease.c.name == name)).one_or_none()
+        if row is not None and row.until > now and row.holder != holder and not _is_dead(row.holder):
+            raise Locked(holder=f"{row.holder}, working on {name}")
+        session.execute(delete(lease).where(lease.c.name == name))
+        session.execute(insert(lease).values(name=name, holder=holder, until=now + EXPIRY_MS))
+
+
+def _is_dead(holder: str) -> bool:
+    host, _, process = holder.rpartition(":")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return False
+
+
+def _heartbeat(archive: Archive, name: str, holder: str, stop: Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        with suppress(Locked), archive.unit() as session:
+            session.execute(
+                update(lease)
+                .where(lease.c.name == name, lease.c.holder == holder)
+                .values(until=archive.now() + EXPIRY_MS)
+            )

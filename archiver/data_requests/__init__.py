@@ -1,0 +1,1 @@
+"""Data requests: the register, dates that explain themselves, fees, searches, candidates, request files and letters."""

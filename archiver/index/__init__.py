@@ -1,0 +1,1 @@
+"""The index: derived, plain, disposable; says how far it has come."""

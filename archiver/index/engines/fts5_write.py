@@ -1,0 +1,159 @@
+"""Writing batches into `index.db`: what is dear (cutting words, stems, JSON) is done before the lock is taken."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Sequence
+
+from archiver.index.document import Document
+from archiver.index.engines.fts5_schema import BARRIER, COLUMNS, LINES, MARKS, MULTIPLE, SINGLE, THREAD, VALUE
+from archiver.index.engines.match import segments, shown
+from archiver.index.query import FieldName
+from archiver.tokens import stem
+
+_PLAIN = 600  # bytes of a body up to which deflating costs more time than it saves space
+_KNOWN = 400_000  # tokens and values remembered between batches, about 60 MB
+
+
+class Prepared:
+    """A document cut into tokens and packed."""
+
+    __slots__ = ("body", "document", "lines", "tokens")
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.body = pack(document)
+        self.lines: list[str] = []
+        self.tokens: set[str] = set()
+        for zone in LINES:
+            found = segments(document, zone)
+            mark = MARKS[zone]
+            self.tokens.update(*found)
+            self.lines.append(f" {BARRIER} ".join(mark + f" {mark}".join(part) for part in found))
+
+
+def pack(document: Document) -> bytes:
+    """What is shown of a document and stands in no column of `fact`."""
+    parts = (
+        document.version,
+        document.offset_min,
+        document.captured_at,
+        document.source_id,
+        document.thread_title,
+        document.author,
+        document.recipients,
+        document.title,
+        document.text,
+        document.files,
+    )
+    body = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return body if len(body) <= _PLAIN else zlib.compress(body, 1)
+
+
+def unpack(record_id: int, facts: Sequence[int | None], fields: Sequence[tuple[str, ...]], body: bytes) -> Document:
+    """The document again.
+
+    facts: (sent_at, thread_id).  fields: the values of each field in the order of SINGLE and MULTIPLE.
+    """
+    plain = body if body[:1] == b"[" else zlib.decompress(body)
+    version, offset, captured, source_id, thread_title, author, recipients, title, text, files = json.loads(
+        plain.decode("utf-8", "surrogatepass")
+    )
+    (platform,), (source,), (account,), (device,), (custodian,), (kind,), (series,), (data_class,) = fields[
+        : len(SINGLE)
+    ]
+    labels, states, contents = fields[len(SINGLE) :]
+    return Document(
+        record_id=record_id,
+        version=version,
+        sent_at=facts[0],
+        offset_min=offset,
+        captured_at=captured,
+        source_id=source_id,
+        source=source,
+        account=account,
+        device=device,
+        custodian=custodian,
+        platform=platform,
+        kind=kind,
+        series=series,
+        data_class=data_class,
+        thread_id=facts[1],
+        thread_title=thread_title,
+        author=tuple(author),
+        recipients=tuple(recipients),
+        title=title,
+        text=text,
+        files=tuple((name, found) for name, found in files),
+        labels=labels,
+        states=states,
+        contents=contents,
+    )  # fmt: skip  (a list of names, no table)
+
+
+class Writer:
+    """Puts prepared documents into the tables; remembers which tokens and values the file holds already."""
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._tokens: set[str] = set()
+
+    def forget(self) -> None:
+        """After a batch that was not committed, or that another process cleaned up."""
+        self._numbers.clear()
+        self._tokens.clear()
+
+    def put(self, db: sqlite3.Connection, prepared: Sequence[Prepared], removed: Iterable[int], watermark: int) -> None:
+        """Write one batch within the caller's transaction.  prepared: ascending by record id, each id once."""
+        (generation,) = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        if generation != self._generation or len(self._tokens) > _KNOWN or len(self._numbers) > _KNOWN:
+            self.forget()
+            self._generation = generation
+        asked = json.dumps([one.document.record_id for one in prepared] + list(removed))
+        gone = db.execute(
+            "SELECT record_id FROM fact WHERE record_id IN (SELECT value FROM json_each(?)) ORDER BY record_id",
+            (asked,),
+        ).fetchall()
+        for table, key in (("fts", "rowid"), ("fact", "record_id"), ("document", "record_id")):
+            db.executemany(f"DELETE FROM {table} WHERE {key} = ?", gone)  # noqa: S608  (names from the line above)
+        self._put_tokens(db, prepared)
+        rows = [self._row(db, one) for one in prepared]
+        slots = ", ".join("?" * (len(COLUMNS) + 1))
+        db.executemany(f"INSERT INTO fact VALUES ({slots})", [fact for fact, _ in rows])  # noqa: S608  (only `?`)
+        db.executemany("INSERT INTO fts (rowid, words) VALUES (?, ?)", [words for _, words in rows])
+        db.executemany("INSERT INTO document VALUES (?, ?)", [(one.document.record_id, one.body) for one in prepared])
+        db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'watermark'", (watermark,))
+
+    def _put_tokens(self, db: sqlite3.Connection, prepared: Sequence[Prepared]) -> None:
+        fresh = sorted(set().union(*(one.tokens for one in prepared)) - self._tokens)
+        db.executemany("INSERT OR IGNORE INTO term VALUES (?, ?)", ((token, stem(token)) for token in fresh))
+        self._tokens.update(fresh)
+
+    def _row(self, db: sqlite3.Connection, one: Prepared) -> tuple[tuple[int | None, ...], tuple[int, str]]:
+        document = one.document
+        fields = shown(document)
+        columns = [self._number(db, name, fields[name][0]) for name in SINGLE]
+        tokens = [number for name, number in zip(SINGLE, columns, strict=True) if fields[name][0]]
+        for name in MULTIPLE:
+            tokens += [self._number(db, name, value) for value in dict.fromkeys(fields[name]) if value]
+            columns.append(self._number(db, name, fields[name]))
+        facts = [f"{VALUE}{number}" for number in tokens]
+        if document.thread_id is not None:
+            facts.append(f"{THREAD}{document.thread_id}")
+        words = "\n".join((*one.lines, " ".join(facts)))
+        return (document.record_id, document.sent_at, document.thread_id, *columns), (document.record_id, words)
+
+    def _number(self, db: sqlite3.Connection, name: FieldName, value: str | tuple[str, ...]) -> int:
+        """The number of a value, or of a list of values, as JSON in ASCII, so that any string can be kept."""
+        text = json.dumps(value)
+        number = self._numbers.get((name, text))
+        if number is None:
+            row = db.execute("SELECT id FROM value WHERE field = ? AND shown = ?", (name.value, text)).fetchone()
+            if row is None:
+                folded = json.dumps(value.casefold()) if isinstance(value, str) else ""
+                row = db.execute(
+                    "INSERT INTO value (field, shown, folded) VALUES (?, ?, ?) RETURNING id", (name.value, text, folded)
+                ).fetchone()
+            number = self._numbers[name, text] = int(row[0])
+        return number

@@ -1,0 +1,1 @@
+"""Text from files of strangers, read in sandboxed child processes."""

@@ -1,0 +1,97 @@
+"""Text found in attachments: read once in a sandbox, sealed as a derivation of the record, read back at a rebuild."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from archiver.database import IdPool
+from archiver.index.extract.contract import ExtractOutcome
+from archiver.index.extract.extractor import Extractor
+from archiver.vault import Vault
+from archiver.vault.derivations import add_derivations, texts_of
+from archiver.vault.payloads import ContentDestroyed, Sealed, seal_content, stream
+from schema.db.index import extraction
+from schema.vocab import DerivationKind, OwnerKind
+
+LARGEST = 256 << 20
+"""Bytes: larger attachments are kept, but not read for text; `coverage` counts them."""
+
+
+@dataclass(slots=True)
+class FoundTexts:
+    """What reading a batch of attachments gave, to be written in one transaction."""
+
+    texts: dict[int, str | None] = field(default_factory=dict)
+    sealed: list[Sealed] = field(default_factory=list)
+    derivations: list[dict[str, Any]] = field(default_factory=list)
+    extractions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def find_texts(
+    session: Session,
+    vault: Vault,
+    ids: IdPool,
+    extractor: Extractor,
+    attachments: Sequence[tuple[Mapping[str, Any], str]],
+) -> FoundTexts:
+    """Texts of attachments (component row, file name): those read earlier from their derivations, the others anew."""
+    found = FoundTexts()
+    wanted = {one["id"]: (one, name) for one, name in attachments}
+    known = _known(session, list(wanted))
+    found.texts.update(texts_of(session, vault, [one for one, outcome in known.items() if outcome == "ok"]))
+    fresh = [pair for component_id, pair in wanted.items() if component_id not in known]
+    owners = vault.owners(session, OwnerKind.RECORD, (one["record_id"] for one, _name in fresh))
+    for one, name in fresh:
+        owner = owners.get(one["record_id"])
+        if owner is None:
+            continue
+        outcome, text, pages = _read(session, vault, extractor, one, name)
+        found.texts[one["id"]] = text
+        found.extractions.append(
+            {"component_id": one["id"], "record_id": one["record_id"], "outcome": outcome, "pages": pages}
+        )
+        if text:
+            sealed = seal_content(vault, owner, ids.take("payload"), text.encode("utf-8", "replace"))
+            found.sealed.append(sealed)
+            found.derivations.append(
+                {
+                    "owner_kind": OwnerKind.RECORD.value,
+                    "owner_id": one["record_id"],
+                    "kind": DerivationKind.TEXT.value,
+                    "component_id": one["id"],
+                    "payload_id": sealed.row["id"],
+                    "outcome": outcome,
+                    "pages": pages,
+                }
+            )
+    return found
+
+
+def _known(session: Session, component_ids: Sequence[int]) -> dict[int, str]:
+    rows = session.execute(
+        select(extraction.c.component_id, extraction.c.outcome).where(extraction.c.component_id.in_(component_ids))
+    )
+    return {component_id: outcome for component_id, outcome in rows}
+
+
+def _read(
+    session: Session, vault: Vault, extractor: Extractor, one: Mapping[str, Any], name: str
+) -> tuple[str, str | None, int | None]:
+    if one["size"] > LARGEST:
+        return ExtractOutcome.UNSUPPORTED.value, None, None
+    try:
+        content = b"".join(stream(session, vault, one["payload_id"]))
+    except ContentDestroyed:
+        return ExtractOutcome.FAILED.value, None, None
+    result = extractor.extract(name, one["media_type"], content)
+    return result.outcome.value, result.text, result.pages
+
+
+def write_texts(session: Session, found: FoundTexts) -> None:
+    """Store what was found, in one transaction."""
+    if found.extractions:
+        add_derivations(session, found.sealed, found.derivations)
+        session.execute(insert(extraction), found.extractions)

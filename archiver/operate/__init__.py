@@ -1,0 +1,1 @@
+"""Operating an archive: make, verify, examine, upgrade, back up, restore, move."""

@@ -1,0 +1,1 @@
+"""Productions: the numbered set delivered for a request, with manifest and signed root."""

@@ -1,0 +1,1 @@
+"""The stand-alone verifier; verify.py is copied into each package and used by `archiver produce verify`."""

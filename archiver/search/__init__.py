@@ -1,0 +1,1 @@
+"""The query language, its answers and what they cover."""

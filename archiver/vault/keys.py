@@ -1,0 +1,141 @@
+"""The master key, and one random data key for each owner."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hmac import digest as hmac_digest
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from archiver.errors import WrongKey
+from archiver.vault.objects import ObjectStore
+from archiver.vault.sealing import KEY, NONCE
+from schema.db.vault import master, owner_key
+from schema.vocab import OwnerKind
+
+_CHECK = b"city archive master key"
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a data key belongs to, with the key."""
+
+    kind: OwnerKind
+    id: int
+    key: bytes
+
+
+class Vault:
+    """Opens and makes data keys under one master key, and knows where objects lie."""
+
+    def __init__(self, master_id: int, master_key: bytes, objects: ObjectStore) -> None:
+        self.master_id = master_id
+        self.objects = objects
+        self._master = AESGCM(master_key)
+        self.index_key = b""
+
+    def new_owner(self, kind: OwnerKind, owner_id: int) -> tuple[Owner, dict[str, object]]:
+        """A fresh random data key and the `owner_key` row that keeps it wrapped."""
+        random = os.urandom(KEY + NONCE)
+        key, nonce = random[:KEY], random[KEY:]
+        wrapped = nonce + self._master.encrypt(nonce, key, _bound(kind, owner_id))
+        row = {"owner_kind": kind.value, "owner_id": owner_id, "master_id": self.master_id, "wrapped": wrapped}
+        return Owner(kind, owner_id, key), row
+
+    def add_owner(self, session: Session, kind: OwnerKind, owner_id: int) -> Owner:
+        """Make and store one data key."""
+        owner, row = self.new_owner(kind, owner_id)
+        session.execute(insert(owner_key), [row])
+        return owner
+
+    def unwrap(self, kind: OwnerKind, owner_id: int, wrapped: bytes) -> Owner:
+        """Open one wrapped data key; raises WrongKey."""
+        try:
+            return Owner(kind, owner_id, self._master.decrypt(wrapped[:NONCE], wrapped[NONCE:], _bound(kind, owner_id)))
+        except InvalidTag:
+            raise WrongKey(where=f"{kind.value} {owner_id}") from None
+
+    def owners(self, session: Session, kind: OwnerKind, ids: Iterable[int]) -> dict[int, Owner]:
+        """The data keys of owners; destroyed ones are left out."""
+        wanted = sorted(set(ids))
+        found: dict[int, Owner] = {}
+        for start in range(0, len(wanted), _CHUNK):
+            rows = session.execute(
+                select(owner_key.c.owner_id, owner_key.c.wrapped).where(
+                    owner_key.c.owner_kind == kind.value,
+                    owner_key.c.owner_id.in_(wanted[start : start + _CHUNK]),
+                    owner_key.c.master_id == self.master_id,
+                )
+            )
+            found.update((owner_id, self.unwrap(kind, owner_id, wrapped)) for owner_id, wrapped in rows)
+        return found
+
+    def owner(self, session: Session, kind: OwnerKind, owner_id: int) -> Owner | None:
+        """One owner's data key, None once it is destroyed."""
+        return self.owners(session, kind, [owner_id]).get(owner_id)
+
+    def keyed(self, *parts: bytes | str) -> bytes:
+        """HMAC-SHA-256 under the archive's index key, for equality without content (native ids, addresses)."""
+        message = b"\x00".join(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part for part in parts)
+        return hmac_digest(self.index_key, message, "sha256")
+
+
+def _bound(kind: OwnerKind, owner_id: int) -> bytes:
+    return f"{kind.value}:{owner_id}".encode()
+
+
+def new_master_key() -> bytes:
+    """32 random bytes."""
+    return os.urandom(KEY)
+
+
+def write_key_file(path: Path, key: bytes) -> None:
+    """Write a master key as hex, readable by its owner only; never over an existing file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as stream:
+        stream.write(key.hex() + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def parse_key(text: bytes) -> bytes:
+    """A master key from the hex text of a key file; raises WrongKey."""
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except (UnicodeDecodeError, ValueError):
+        raise WrongKey(where="the key is not hexadecimal") from None
+    if len(key) != KEY:
+        raise WrongKey(where=f"the key has {len(key)} bytes instead of {KEY}")
+    return key
+
+
+def add_master(session: Session, key: bytes, now: int) -> int:
+    """Register a master key by a value that only it can open; returns its id."""
+    nonce = os.urandom(NONCE)
+    check = nonce + AESGCM(key).encrypt(nonce, _CHECK, None)
+    return int(session.execute(insert(master).values(check=check, since=now).returning(master.c.id)).scalar_one())
+
+
+def find_master(session: Session, key: bytes) -> int:
+    """The id of the living master that a key is; raises WrongKey."""
+    for master_id, check in session.execute(select(master.c.id, master.c.check).where(master.c.until.is_(None))):
+        try:
+            AESGCM(key).decrypt(check[:NONCE], check[NONCE:], None)
+        except InvalidTag:
+            continue
+        return int(master_id)
+    raise WrongKey
+
+
+def drop_keys(session: Session, master_id: int) -> int:
+    """Delete the wrapped copies of data keys under a retired master; the guards check that newer ones exist."""
+    gone = session.execute(delete(owner_key).where(owner_key.c.master_id == master_id))
+    return int(getattr(gone, "rowcount", 0))
+
+

@@ -1,0 +1,1 @@
+"""Reads a mailbox on an IMAP server, without changing anything in it."""

@@ -1,0 +1,1 @@
+"""Shapes and vocabularies: everything that must stay readable if the code is lost."""

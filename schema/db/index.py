@@ -1,0 +1,25 @@
+"""What is still to be indexed, and what was found in attachments."""
+
+from sqlalchemy import Column, Integer, String, Table, Text
+
+from schema.db.base import Big, at, choice, id_column, metadata, refers
+from schema.vocab import OutboxKind
+
+outbox = Table(
+    "outbox",
+    metadata,
+    id_column(),
+    choice("kind", OutboxKind),
+    Column("records", Text, nullable=False),
+    at("written_at"),
+    sqlite_autoincrement=True,
+)
+
+extraction = Table(
+    "extraction",
+    metadata,
+    Column("component_id", Big, primary_key=True, autoincrement=False),
+    refers("record_id", "record.id", index=True),
+    Column("outcome", String(20), nullable=False),
+    Column("pages", Integer),
+)

@@ -1,0 +1,23 @@
+"""Every table, loaded: `metadata` is complete once this module is imported."""
+
+from schema.db import (
+    audit,
+    capture,
+    city,
+    dispose,
+    hold,
+    index,
+    jobs,
+    people,
+    produce,
+    record,
+    requests,
+    retain,
+    sources,
+    vault,
+)
+from schema.db.base import metadata
+
+FAMILIES = (audit, capture, city, dispose, hold, index, jobs, people, produce, record, requests, retain, sources, vault)
+
+__all__ = ["FAMILIES", "metadata"]

@@ -1,0 +1,1 @@
+"""Law as data: jurisdictions and retention schedules in TOML, their shapes, their loader and their linter."""
