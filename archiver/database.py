@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -167,17 +168,32 @@ def compact(session: Session) -> None:
 class IdPool:
     """Ids in reserved blocks for bulk writers, so that content can be sealed for its place before the lock is taken."""
 
-    def __init__(self, database: Database, block: int = 4_000) -> None:
+    FIRST, LARGEST = 64, 4_096
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._block = block
-        self._left: dict[str, Iterator[int]] = {}
+        self._left: dict[str, deque[int]] = {}
+        self._block: dict[str, int] = {}
 
     def take(self, name: str) -> int:
         """One id of a table."""
-        taken = next(self._left.get(name, iter(())), None)
-        if taken is None:
+        left = self._left.get(name)
+        if not left:
+            block = min(self.LARGEST, self._block.get(name, self.FIRST // 2) * 2)
             with self._database.writing() as session:
-                first = reserve(session, name, self._block)
-            self._left[name] = iter(range(first, first + self._block))
-            taken = next(self._left[name])
-        return taken
+                first = reserve(session, name, block)
+            self._block[name] = block
+            left = self._left[name] = deque(range(first, first + block))
+        return left.popleft()
+
+    def give_back(self) -> None:
+        """Return what was reserved last and never used, unless someone reserved since; ids then stay consecutive."""
+        with self._database.writing() as session:
+            for name, left in self._left.items():
+                if left:
+                    session.execute(
+                        update(id_block)
+                        .where(id_block.c.name == name, id_block.c.next == left[-1] + 1)
+                        .values(next=left[0])
+                    )
+        self._left.clear()

@@ -149,6 +149,7 @@ class Run:
             self.receipt.error = Failure("disk", f"{error.strerror or error}", hint, error.filename)
         finally:
             self._sink.discard()
+            self._ids.give_back()
         self._finish()
 
     def _progress(self, _done: int, total: int | None, _unit: str) -> None:

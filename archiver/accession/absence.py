@@ -1,12 +1,13 @@
 """Absence: what a source says is gone, and what a complete listing no longer shows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from archiver.accession.prepare import Origin
-from archiver.accession.write import mark_seen
+from archiver.accession.write import mark_back, mark_seen, mark_tombstones
 from archiver.vault import Vault
 from connectors.contract import Enumeration
 from schema.db.record import observation, record
@@ -38,14 +39,38 @@ def note_gone(session: Session, vault: Vault, origin: Origin, gone: Sequence[Gon
     return changed
 
 
-def note_listed(session: Session, vault: Vault, origin: Origin, native_ids: Sequence[str]) -> int:
-    """Mark items seen that the source listed without their content being read again; returns how many are ours."""
-    keys = [vault.keyed("native", str(origin.source_id), native_id) for native_id in native_ids]
-    ids: list[int] = []
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What became of listed items: living records that are still there, destroyed ones, and ids of those back again."""
+
+    unchanged: int
+    destroyed: int
+    reappeared: list[int]
+
+
+def note_listed(session: Session, vault: Vault, origin: Origin, native_ids: Sequence[str]) -> Listed:
+    """Mark items seen that the source listed without their content being read again."""
+    keys = [vault.keyed("native", str(origin.source_id), native_id) for native_id in dict.fromkeys(native_ids)]
+    living: list[int] = []
+    destroyed: list[int] = []
+    back: list[int] = []
     for start in range(0, len(keys), _CHUNK):
-        ids += session.execute(select(record.c.id).where(record.c.native_key.in_(keys[start : start + _CHUNK]))).scalars()
-    mark_seen(session, ids, origin)
-    return len(ids)
+        found = session.execute(
+            select(record.c.id, record.c.destroyed_at, record.c.missing_since, record.c.gone_at).where(
+                record.c.native_key.in_(keys[start : start + _CHUNK])
+            )
+        )
+        for row in found:
+            (living if row.destroyed_at is None else destroyed).append(row.id)
+            if row.destroyed_at is None and (row.missing_since is not None or row.gone_at is not None):
+                back.append(row.id)
+    mark_seen(session, living, origin)
+    mark_tombstones(session, destroyed, origin)
+    if back:
+        rows = [_row(origin, one, ObservationKind.SEEN, None, "listed again") for one in back]
+        session.execute(insert(observation), rows)
+        mark_back(session, back, origin)
+    return Listed(len(living), len(destroyed), back)
 
 
 def note_missing(session: Session, origin: Origin, listing: Enumeration, limit: int = 1000) -> list[int]:
@@ -76,7 +101,7 @@ def note_missing(session: Session, origin: Origin, listing: Enumeration, limit: 
     return ids
 
 
-def _row(origin: Origin, record_id: int, kind: ObservationKind, since: int, evidence: str) -> dict[str, object]:
+def _row(origin: Origin, record_id: int, kind: ObservationKind, since: int | None, evidence: str) -> dict[str, object]:
     return {
         "record_id": record_id,
         "kind": kind.value,

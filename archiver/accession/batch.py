@@ -63,3 +63,5 @@ class Prepared:
     reappeared: list[int] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
     tombstones_seen: list[int] = field(default_factory=list)
+    settled: dict[bytes, int] = field(default_factory=dict)
+    """Parties by key whose ids another run had committed first; the preparer learns them for its next batches."""

@@ -60,6 +60,10 @@ class Preparer:
                 self._again(item, before, match, owners.get(before.id), out)
         return out
 
+    def learn(self, written: Prepared) -> None:
+        """Take over the ids of parties that another run had committed first."""
+        self._parties.update(written.settled)
+
     def _match(self, item: Item | Unreadable) -> bytes:
         if isinstance(item, Unreadable):
             raw = item.raw.sha256 if isinstance(item.raw, Blob) else sha256(item.raw).digest()

@@ -4,6 +4,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from archiver.accession.batch import Prepared
+from archiver.accession.known import known_parties
 from archiver.accession.prepare import Origin
 from archiver.vault.payloads import store
 from schema.db.record import component, observation, party, record, record_party, thread, tombstone, version
@@ -13,6 +14,7 @@ _CHUNK = 500
 
 def write(session: Session, prepared: Prepared, origin: Origin) -> None:
     """Insert the rows of a batch and update what was seen again; all or nothing with the caller's transaction."""
+    _settle_parties(session, prepared)
     store(session, prepared.keys, prepared.payloads)
     for table, rows in (
         (thread, prepared.threads),
@@ -39,15 +41,37 @@ def write(session: Session, prepared: Prepared, origin: Origin) -> None:
         )
     seen = [*prepared.seen_again, *(row["b_id"] for row in prepared.edited), *(row["b_id"] for row in prepared.hidden)]
     mark_seen(session, seen, origin)
-    _mark(session, prepared.reappeared, missing_since=None, gone_at=None, changed_at=origin.now)
-    for start in range(0, len(prepared.tombstones_seen), _CHUNK):
-        chunk = prepared.tombstones_seen[start : start + _CHUNK]
-        session.execute(update(tombstone).where(tombstone.c.record_id.in_(chunk)).values(seen_again_at=origin.now))
+    mark_back(session, prepared.reappeared, origin)
+    mark_tombstones(session, prepared.tombstones_seen, origin)
+
+
+def _settle_parties(session: Session, prepared: Prepared) -> None:
+    """Use the ids of parties that another source's run has committed since this batch was prepared."""
+    theirs = known_parties(session, [row["key"] for row in prepared.parties])
+    if not theirs:
+        return
+    ours = {row["id"]: theirs[row["key"]] for row in prepared.parties if row["key"] in theirs}
+    prepared.parties = [row for row in prepared.parties if row["key"] not in theirs]
+    for row in prepared.record_parties:
+        row["party_id"] = ours.get(row["party_id"], row["party_id"])
+    prepared.settled = theirs
 
 
 def mark_seen(session: Session, record_ids: list[int], origin: Origin) -> None:
     """Note that records were listed at their source in this run."""
     _mark(session, record_ids, seen_capture_id=origin.capture_id, seen_at=origin.now)
+
+
+def mark_back(session: Session, record_ids: list[int], origin: Origin) -> None:
+    """Note that records which were missing or gone are at their source again."""
+    _mark(session, record_ids, missing_since=None, gone_at=None, changed_at=origin.now)
+
+
+def mark_tombstones(session: Session, record_ids: list[int], origin: Origin) -> None:
+    """Note that destroyed records are still at their source (promise 14)."""
+    for start in range(0, len(record_ids), _CHUNK):
+        chunk = record_ids[start : start + _CHUNK]
+        session.execute(update(tombstone).where(tombstone.c.record_id.in_(chunk)).values(seen_again_at=origin.now))
 
 
 def _mark(session: Session, record_ids: list[int], **values: object) -> None:

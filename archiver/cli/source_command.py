@@ -6,6 +6,7 @@ import typer
 
 from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, opened
+from archiver.cli.words import chosen
 from archiver.errors import UsageError
 
 app = typer.Typer(help="What connectors read.", no_args_is_help=True)
@@ -40,7 +41,7 @@ def add(
                 account_name=account,
                 device_name=device,
                 declaration_id=declaration,
-                data_class=DataClass(data_class),
+                data_class=chosen(DataClass, data_class, "--class"),
             )
     if json:
         output.as_json("source/1", {"id": new, "name": name, "connector": connector})

@@ -44,6 +44,7 @@ class Indexer:
                 self.done = []
                 tasks = outbox.undone(session, limit=1)
             if not tasks:
+                self._ids.give_back()
                 return
             task = tasks[0]
             if task.kind is OutboxKind.REMOVE:

@@ -24,7 +24,7 @@ from schema.wire.manifest import ManifestCounts, ManifestRecord
 _NUMBER = re.compile(r"[A-Z]{1,8}[0-9]{1,12}\Z")
 
 
-class BadNumbering(ArchiverError):  # noqa: N818  (the docstring is the message, the name is the state)
+class BadNumbering(ArchiverError):
     """The entry numbered {number} cannot follow {before}."""
 
     code, exit_code = "bad_numbering", 1

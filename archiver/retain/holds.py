@@ -69,6 +69,24 @@ def place_preliminary(
     return new
 
 
+def place_for_request(archive: Archive, session: Session, actor: Actor, *, request_id: int, matter: str) -> int:
+    """Hold the candidates of a request that was opened without a preliminary hold; members are added by the caller."""
+    new = _begin(
+        archive,
+        session,
+        actor,
+        kind=HoldKind.REQUEST,
+        scope=HoldScope.MEMBERS,
+        matter=matter,
+        reason="candidates of an open request",
+        request_id=request_id,
+    )
+    _activate(session, new)
+    facts = {"kind": HoldKind.REQUEST.value, "request": request_id}
+    archive.record_act(session, "hold.place", "hold", new, actor_id=actor.id, facts=facts)
+    return new
+
+
 def _begin(
     archive: Archive,
     session: Session,
@@ -138,7 +156,7 @@ def narrow_to_members(archive: Archive, session: Session, actor: Actor, request_
 
 
 def turn_closed(archive: Archive, session: Session, actor: Actor, request_id: int, until: date) -> int | None:
-    """A request is closed: its hold stays until a date (first day that is no longer held) as a closed-request hold."""
+    """A request is closed: its hold stays until a date (the last day that is held) as a closed-request hold."""
     found = hold_of_request(session, request_id)
     if found is None:
         return None

@@ -1,6 +1,6 @@
 """Series as the city adopted them, the built-in ones, and schedule editions copied into the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from archiver.access import Actor, require
 from archiver.archive import Archive
-from archiver.errors import AlreadyExists, NotFound
+from archiver.errors import AlreadyExists, NotFound, UsageError
+from archiver.retain.dates import due_date
 from schema.canonical import canonical_json
-from schema.db.retain import retention_schedule, series
+from schema.db.retain import retention_schedule, retention_tag, series
 from schema.law import loader
 from schema.law.shapes import RetentionScheduleEdition, SeriesRule
 from schema.vocab import DispositionAction, PeriodKind, PeriodUnit, Role, Trigger
@@ -126,24 +127,40 @@ def _row(rule: SeriesRule) -> dict[str, Any]:
         "statute": rule.statute,
         "title_verified": rule.title_verified,
         "period_verified": rule.period_verified,
-        "trigger_verified": rule.trigger_verified,
+        # The latest of several events would count, and an adopted series has one: a person must weigh it.
+        "trigger_verified": rule.trigger_verified and not rule.trigger_or,
     }
 
 
 def confirm(archive: Archive, session: Session, actor: Actor, key: str, edition: str) -> None:
     """A records officer confirms title, period and trigger of a series against the city's adopted edition.
 
-    edition: where it stands, as the officer read it (edition and page).  Raises NotFound, Refused.
+    edition: where it stands, as the officer read it (edition and page).  Tags of the series get their due dates.
+    Raises NotFound, Refused, UsageError where the edition has no period that could be confirmed.
     """
     require(actor, Role.RECORDS_OFFICER)
     found = find_series(session, key)
+    confirmed = replace(found, confirmed=True)
+    if not (rule := due_date(confirmed, None, archive.city.fiscal_year_end)).ready:
+        raise UsageError(problem=f"{found.key} cannot be confirmed as it stands: {rule.explanation}")
     today = date.fromordinal(date(1970, 1, 1).toordinal() + archive.now() // 86_400_000)
     session.execute(
         update(series)
         .where(series.c.id == found.id)
         .values(confirmed_by=actor.id, confirmed_on=today, confirmed_edition=edition[:200])
     )
+    _date_tags(session, confirmed, archive.city.fiscal_year_end)
     archive.record_act(session, "schedule.confirm", "series", found.id, actor_id=actor.id, text=edition)
+
+
+def _date_tags(session: Session, rule: AdoptedSeries, fiscal_year_end: tuple[int, int]) -> None:
+    """Give the current tags of a series the dates that it now allows, one statement for each trigger date."""
+    current = (retention_tag.c.series_id == rule.id) & retention_tag.c.ended_at.is_(None)
+    days = session.execute(select(retention_tag.c.trigger_on).where(current).distinct()).scalars().all()
+    for day in days:
+        due_on = due_date(rule, day, fiscal_year_end).date
+        same = retention_tag.c.trigger_on.is_not_distinct_from(day)
+        session.execute(update(retention_tag).where(current, same).values(due_on=due_on))
 
 
 def find_series(session: Session, key: str) -> AdoptedSeries:

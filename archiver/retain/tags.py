@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from archiver import outbox
@@ -16,7 +16,7 @@ from archiver.errors import NotFound, Refused
 from archiver.retain.dates import Due, due_date
 from archiver.retain.rules import Rule, first_fit, rules_in_force
 from archiver.retain.series import UNSCHEDULED, AdoptedSeries, all_series, find_series
-from schema.db.record import record
+from schema.db.record import record, version
 from schema.db.retain import classification_rule, retention_event, retention_tag
 from schema.vocab import OutboxKind, Role, Trigger
 
@@ -61,6 +61,22 @@ class Tagger:
 
     def _due_on(self, series_id: int, trigger_on: date | None) -> date | None:
         return due_date(self._series[series_id], trigger_on, self._city.fiscal_year_end).date
+
+
+    def edited(self, session: Session, record_ids: Iterable[int], now: int) -> None:
+        """Move the trigger of edited records to today where their series counts from the last change."""
+        changed = [one.id for one in self._series.values() if one.trigger is Trigger.LAST_CHANGED]
+        ids = sorted(set(record_ids))
+        if not changed or not ids:
+            return
+        today = city_date(now, self._city.timezone)
+        current = retention_tag.c.record_id.in_(ids) & retention_tag.c.ended_at.is_(None)
+        for series_id in changed:
+            session.execute(
+                update(retention_tag)
+                .where(current, retention_tag.c.series_id == series_id)
+                .values(trigger_on=today, due_on=self._due(series_id, today))
+            )
 
 
 def write_tags(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -111,7 +127,7 @@ def set_series(archive: Archive, session: Session, actor: Actor, record_id: int,
     series = find_series(session, key)
     row = (
         session.execute(
-            select(retention_tag, record.c.sent_at, record.c.captured_at)
+            select(retention_tag, record.c.sent_at, record.c.captured_at, record.c.versions)
             .join(record, record.c.id == retention_tag.c.record_id)
             .where(retention_tag.c.record_id == record_id, retention_tag.c.ended_at.is_(None))
         )
@@ -120,16 +136,17 @@ def set_series(archive: Archive, session: Session, actor: Actor, record_id: int,
     )
     if row is None:
         raise NotFound(noun="record", name=f"R{record_id}")
-    trigger_on = _trigger_on(session, archive, record_id, series, row["sent_at"], row["captured_at"])
+    trigger_on = _trigger_on(session, archive, series, row)
     due = due_date(series, trigger_on, archive.city.fiscal_year_end)
+    running = _running(session, record_id)
     # Promise 4: a running period is never shortened silently; "never due" (no date) is the longest of all.
-    if due.date is not None and row["series_id"] != series.id and (row["due_on"] is None or due.date < row["due_on"]):
-        before = "no date" if row["due_on"] is None else row["due_on"].isoformat()
-        if _was_scheduled(session, row["series_id"]):
-            raise Refused(
-                reason=f"R{record_id} would be due on {due.date} instead of {before}",
-                action="Shortening a running period needs a second person; keep the series or choose a longer one.",
-            )
+    shorter = running and due.date is not None and (running.due_on is None or due.date < running.due_on)
+    if shorter and running.series_id != series.id:
+        before = "no date" if running.due_on is None else running.due_on.isoformat()
+        raise Refused(
+            reason=f"R{record_id} would be due on {due.date} instead of {before}",
+            action="Shortening a running period needs a second person; keep the series or choose a longer one.",
+        )
     now = archive.now()
     session.execute(update(retention_tag).where(retention_tag.c.id == row["id"]).values(ended_at=now))
     session.execute(
@@ -150,15 +167,22 @@ def set_series(archive: Archive, session: Session, actor: Actor, record_id: int,
     return due
 
 
-def _was_scheduled(session: Session, series_id: int) -> bool:
-    return find_series(session, UNSCHEDULED).id != series_id
+def _running(session: Session, record_id: int) -> Any:
+    """The newest tag that gave the record a period; a stay in `unscheduled` in between does not end it."""
+    scheduled = retention_tag.c.series_id != find_series(session, UNSCHEDULED).id
+    chosen = select(retention_tag).where(retention_tag.c.record_id == record_id, scheduled)
+    return session.execute(chosen.order_by(retention_tag.c.id.desc())).first()
 
 
 def _trigger_on(
-    session: Session, archive: Archive, record_id: int, series: AdoptedSeries, sent_at: int | None, captured_at: int
+    session: Session, archive: Archive, series: AdoptedSeries, tag: Mapping[str, Any]
 ) -> date | None:
+    record_id, zone = tag["record_id"], archive.city.timezone
+    if series.trigger is Trigger.LAST_CHANGED and tag["versions"] > 1:
+        last = select(func.max(version.c.captured_at)).where(version.c.record_id == record_id)
+        return city_date(session.execute(last).scalar_one(), zone)
     if series.trigger in BY_DATE:
-        return city_date(captured_at if sent_at is None else sent_at, archive.city.timezone)
+        return city_date(tag["captured_at"] if tag["sent_at"] is None else tag["sent_at"], zone)
     newest = (
         select(retention_event.c.happened_on)
         .where(retention_event.c.record_id == record_id, retention_event.c.trigger == series.trigger.value)

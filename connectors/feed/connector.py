@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.contract import ConfigField, ConnectorInfo, Context, Cursor, Page, Window
 from connectors.errors import ConnectorError, Misconfigured, Retry
 from connectors.feed.client import Validators, advertised_feeds, fetch, first_error, is_html, is_listing, walk_listing
-from connectors.feed.items import Document, enclosures, is_inline, items, parse
+from connectors.feed.items import Document, is_inline, items, parse
 from connectors.files import spool_or_bytes
 from connectors.http import Response
 from connectors.http_reading import shown
@@ -60,7 +59,7 @@ class CONNECTOR:
                 )
                 continue
             _refuse_web_page(answer)
-            document = parse(answer, url)
+            document = parse(answer)
             if not document.readable:
                 raise Misconfigured(f"{shown(url)} is not a feed", where=shown(url))
             found.append(f"{shown(url)} is a feed with {len(document.entries)} entries.")
@@ -138,13 +137,13 @@ class _Run:
             if warnings:
                 yield Page(next_cursor=self.cursor(), warnings=tuple(warnings))
             return
-        document = parse(answer, url)
+        document = parse(answer)
         if not document.readable:
             yield self._unreadable(url, answer, document)
             return
         if document.damage and document.entries:
             warnings.append(f"The feed {shown(url)} is not well-formed ({document.damage}); its entries were kept.")
-        read = [self._complete(item, entry, warnings) for item, entry in items(document, url, answer)]
+        read = [self._complete(item, files, warnings) for item, files in items(document, url, answer)]
         heads = _heads([item for item, _ in read])
         gaps = self._gap(old, [item for item, _ in read], answer)
         for at in range(0, len(read), PAGE):
@@ -185,16 +184,16 @@ class _Run:
         broken = Unreadable(f"{url}#document", raw, kind, reason, shown(url), origin)
         return Page(items=(broken,), next_cursor=self.cursor(), warnings=(f"{shown(url)}: {reason}",))
 
-    def _complete(self, item: Item, entry: dict[str, Any], warnings: list[str]) -> tuple[Item, bool]:
+    def _complete(self, item: Item, files: list[tuple[str, str]], warnings: list[str]) -> tuple[Item, bool]:
         """Add what may be large; False when a file is to be tried again in the next run."""
         if isinstance(item.raw, bytes) and not is_inline(item.raw):
             item = replace(item, raw=self.context.sink.spool([item.raw]))
         if not _yes(self.context, "enclosures"):
             return item, True
         kept, done = [], True
-        for media in enclosures(entry):
+        for url, declared in files:
             try:
-                kept.append(self._download(str(media["href"]), str(media.get("type") or "")))
+                kept.append(self._download(url, declared))
             except ConnectorError as error:
                 done = done and not isinstance(error, Retry)
                 warnings.append(f"An enclosed file was not kept: {error}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import struct_time
 from typing import Any
+from urllib.parse import urljoin
 from xml.parsers import expat
 
 import feedparser
@@ -41,15 +42,14 @@ class Document:
     readable: bool
 
 
-def parse(answer: Response, feed_url: str) -> Document:
+def parse(answer: Response) -> Document:
     """Parse a document; feedparser gets bytes in a file object, because text or bytes it may try to fetch or open.
 
-    feed_url: the configured address; relative ids and links are taken from there, so that a moved feed keeps its ids.
+    It gets no address either: it would make every guid that is no URL relative to it, and a moved feed would get new ids.
     """
     coding = re.search(r"charset=\s*\"?([\w.:-]+)", answer.headers.get("content-type", ""), re.IGNORECASE)
     kind = f"application/xml; charset={coding[1]}" if coding else "application/xml"
-    headers = {"content-location": feed_url, "content-type": kind}
-    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers=headers, sanitize_html=False)
+    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers={"content-type": kind}, sanitize_html=False)
     entries = list(parsed.entries)
     slices = _slices(answer.body, len(entries))
     raws = (
@@ -62,7 +62,7 @@ def parse(answer: Response, feed_url: str) -> Document:
         f"{parsed.bozo_exception}"[:200] if parsed.bozo and not isinstance(parsed.bozo_exception, harmless) else None
     )
     known_root = re.search(rb"<(?:\w+:)?(rss|rdf|feed|channel)[\s>]", answer.body[:65536], re.IGNORECASE)
-    readable = bool(entries or parsed.version or (known_root and not damage))
+    readable = bool(entries or parsed.get("version") or (known_root and not damage))
     return Document(tuple((e, raw, kind) for e, (raw, kind) in zip(entries, raws, strict=True)), damage, readable)
 
 
@@ -112,8 +112,8 @@ def _spans(body: bytes) -> list[tuple[int, int]]:
     return spans
 
 
-def items(document: Document, feed_url: str, answer: Response) -> Iterator[tuple[Item, dict[str, Any]]]:
-    """Yield an Item for each entry, with feedparser's entry beside it.
+def items(document: Document, feed_url: str, answer: Response) -> Iterator[tuple[Item, list[tuple[str, str]]]]:
+    """Yield an Item for each entry, with its enclosures beside it.
 
     feed_url: the configured address, which names the ids even after the feed moved.  Entries that share an id in one
     document get a digest behind it, for else they would be taken for versions of each other.
@@ -127,7 +127,7 @@ def items(document: Document, feed_url: str, answer: Response) -> Iterator[tuple
             continue
         used.add(native_id)
         origin = Provenance(answer.retrieved_at, answer.url, answer.status, answer.request_id, f"entry {number}")
-        yield _item(entry, native_id, raw, raw_type, origin), entry
+        yield _item(entry, native_id, raw, raw_type, origin, feed_url), enclosures(entry, feed_url)
 
 
 def entry_id(entry: dict[str, Any], raw: bytes) -> str:
@@ -159,11 +159,12 @@ def _plain(value: str, media_type: str) -> str:
     return plain_text(value) if "html" in media_type else value.strip()
 
 
-def _item(entry: dict[str, Any], native_id: str, raw: bytes, raw_type: str, origin: Provenance) -> Item:
+def _item(entry: dict[str, Any], native_id: str, raw: bytes, raw_type: str, origin: Provenance, base: str) -> Item:
     title = _plain(_get(entry, "title") or "", str((dict.get(entry, "title_detail") or {}).get("type", "")))
     published, updated = moment(entry, "published") or moment(entry, "created"), moment(entry, "updated")
     facts = [("category", str(tag["term"])) for tag in dict.get(entry, "tags") or [] if tag.get("term")]
-    facts += [("enclosure", str(media["href"])) for media in enclosures(entry)]
+    facts += [("enclosure", url) for url, _ in enclosures(entry, base)]
+    link = _get(entry, "link")
     return Item(
         native_id=native_id,
         kind=Kind.ARTICLE,
@@ -176,15 +177,23 @@ def _item(entry: dict[str, Any], native_id: str, raw: bytes, raw_type: str, orig
         visibility=Visibility.PUBLIC,
         title=title or None,
         text=_plain(*_html(entry)),
-        url=_get(entry, "link"),
+        url=_absolute(base, link) if link else None,
         edited=updated if published and updated != published else None,
         attributes=tuple(facts),
     )
 
 
-def enclosures(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files that an entry links to as its enclosures."""
-    return [media for media in dict.get(entry, "enclosures") or [] if media.get("href")]
+def enclosures(entry: dict[str, Any], base: str) -> list[tuple[str, str]]:
+    """Return (address, declared media type) of the files that an entry encloses.  base: the feed's address."""
+    links = [link for link in dict.get(entry, "links") or [] if link.get("rel") == "enclosure" and link.get("href")]
+    return [(_absolute(base, str(link["href"])), str(link.get("type") or "")) for link in links]
+
+
+def _absolute(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link.strip())
+    except ValueError:
+        return link
 
 
 def _authors(entry: dict[str, Any]) -> Iterator[Party]:

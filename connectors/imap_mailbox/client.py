@@ -91,15 +91,25 @@ class ImapClient:
         if not self.host or not self.user or not password:
             raise Misconfigured("host, user and password must all be given")
         self._connection = self._connect(settings)
-        self.login(password)
-        self.qresync = self._enable()
+        try:
+            self.login(password)
+            self.qresync = self._enable()
+        except BaseException:  # whatever it was, the connection must not stay open behind it
+            self.close()
+            raise
 
     def __enter__(self) -> "ImapClient":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; nothing that goes wrong now matters."""
         with suppress(imaplib.IMAP4.error, OSError):
             self._connection.logout()
+        with suppress(OSError):
+            self._connection.shutdown()
 
     def _connect(self, settings: Mapping[str, Any]) -> imaplib.IMAP4:
         tls = str(settings.get("tls") or "ssl")
@@ -115,7 +125,7 @@ class ImapClient:
                 return imaplib.IMAP4_SSL(self.host, port, ssl_context=trust, timeout=TIMEOUT)
             connection = imaplib.IMAP4(self.host, port, timeout=TIMEOUT)
             if tls == "starttls":
-                connection.starttls(ssl_context=trust)
+                self._encrypt(connection, trust)
             return connection
         except ssl.SSLCertVerificationError as error:
             raise Misconfigured(f"the certificate of {self.host} is not trusted ({error.verify_message})") from error
@@ -123,6 +133,16 @@ class ImapClient:
             raise Retry(f"the name {self.host} cannot be found; check the setting host if this stays") from error
         except (imaplib.IMAP4.error, OSError) as error:
             raise Retry(f"no connection to {self.host}:{port} ({_brief(error)})") from error
+
+    def _encrypt(self, connection: imaplib.IMAP4, trust: ssl.SSLContext) -> None:
+        try:
+            connection.starttls(ssl_context=trust)
+        except BaseException as error:  # the connection must not stay open behind it
+            with suppress(OSError):
+                connection.shutdown()
+            if isinstance(error, imaplib.IMAP4.error) and not isinstance(error, imaplib.IMAP4.abort):
+                raise Misconfigured(f"tls: {self.host} does not offer starttls ({_brief(error)})") from error
+            raise
 
     def login(self, password: str) -> None:
         """Sign in; PLAIN where offered, since LOGIN cannot carry characters beyond ASCII.
@@ -148,7 +168,7 @@ class ImapClient:
     def _enable(self) -> bool:
         """Ask to be told of expunged mails (RFC 7162); only allowed before a folder is opened."""
         _, data = self._call(self._connection.capability)
-        self._connection.capabilities = tuple(b" ".join(data).decode("ascii", "replace").upper().split())
+        self._connection.capabilities = tuple(_joined(data).decode("ascii", "replace").upper().split())
         if not {"ENABLE", "QRESYNC"} <= set(self._connection.capabilities):
             return False
         try:
@@ -156,7 +176,7 @@ class ImapClient:
         except Refused:
             return False
         _, enabled = self._connection.response("ENABLED")
-        return b"QRESYNC" in b" ".join(part for part in enabled or [] if isinstance(part, bytes)).upper()
+        return b"QRESYNC" in _joined(enabled).upper()
 
     def _call(self, command: Callable[..., tuple[str, Any]], *arguments: str) -> tuple[str, Any]:
         try:
@@ -241,8 +261,7 @@ class ImapClient:
         step = high - low if few else max(_SEARCH_SPAN, (high - low) // _SEARCH_STEPS)
         for start in range(low, high, max(1, step)):
             _, data = self._call(self._connection.uid, "SEARCH", f"UID {start}:{min(start + step, high) - 1}")
-            text = b" ".join(part for part in data if isinstance(part, bytes))
-            found.update(int(word) for word in text.split() if word.isdigit())
+            found.update(int(word) for word in _joined(data).split() if word.isdigit())
         return sorted(uid for uid in found if low <= uid < high)
 
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
@@ -288,6 +307,10 @@ class ImapClient:
                 text, literal = b"", None
             text += head
             literal = body if body is not None else literal
+
+
+def _joined(data: Sequence[object] | None) -> bytes:
+    return b" ".join(part for part in data or () if isinstance(part, bytes))
 
 
 def _body(text: bytes) -> bytes | None:

@@ -29,10 +29,12 @@ def _vocabulary() -> tuple[list[str], list[float]]:
     words, weights = [], []
     for rank in range(60_000):
         parts = rng.randint(1, 4)
-        base = "".join(rng.choice("bcdfghklmnprtvw") + rng.choice("aeiou") for _ in range(parts)) + rng.choice("bdgklmnprt")
+        base = "".join(rng.choice("bcdfghklmnprtvw") + rng.choice("aeiou") for _ in range(parts)) + rng.choice(
+            "bdgklmnprt"
+        )
         for ending, share in (("", 0.6), ("s", 0.25), ("ing", 0.1), ("ed", 0.05)):
             words.append(base + ending)
-            weights.append(share / (rank + 10))
+            weights.append(share / (rank + 10) ** 1.15)
     return words, list(accumulate(weights))
 
 
@@ -50,14 +52,30 @@ def _document(rng: random.Random, number: int) -> Document:
     length = rng.randint(400, 3000) if rng.random() < 0.005 else rng.randint(8, 60)
     account = rng.randrange(320)
     return Document(
-        record_id=number, version=1, sent_at=None if rng.random() < 0.01 else START + rng.randrange(1500 * DAY),
-        offset_min=-360, captured_at=START, source_id=account, source=f"Source {account // 4}",
-        account=f"account-{account}", device="", custodian=f"Person {account // 2}",
-        platform=rng.choice(("sms", "email", "x", "facebook")), kind=rng.choice(("message", "post")),
-        series=f"COR-{account % 12:02}", data_class="unclassified", thread_id=number // 15,
-        thread_title="", author=(f"Person {account // 2}",), recipients=(f"Person {rng.randrange(160)}",), title="",
-        text=" ".join(rng.choices(WORDS, cum_weights=WEIGHTS, k=length)), files=(), labels=(),
-        states=rng.choice(((), (), ("edited",))), contents=rng.choice(((), (), ("link",), ("image", "attachment"))),
+        record_id=number,
+        version=1,
+        sent_at=None if rng.random() < 0.01 else START + rng.randrange(1500 * DAY),
+        offset_min=-360,
+        captured_at=START,
+        source_id=account,
+        source=f"Source {account // 4}",
+        account=f"account-{account}",
+        device="",
+        custodian=f"Person {account // 2}",
+        platform=rng.choice(("sms", "email", "x", "facebook")),
+        kind=rng.choice(("message", "post")),
+        series=f"COR-{account % 12:02}",
+        data_class="unclassified",
+        thread_id=number // 15,
+        thread_title="",
+        author=(f"Person {account // 2}",),
+        recipients=(f"Person {rng.randrange(160)}",),
+        title="",
+        text=" ".join(rng.choices(WORDS, cum_weights=WEIGHTS, k=length)),
+        files=(),
+        labels=(),
+        states=rng.choice(((), (), ("edited",))),
+        contents=rng.choice(((), (), ("link",), ("image", "attachment"))),
     )  # fmt: skip  (a list of names, no table)
 
 
@@ -137,7 +155,9 @@ def measure(name: str, count: int, folder: Path) -> dict[str, float]:
         busy += _milliseconds(lambda batch=batch: engine.write(batch, [], batch[-1].record_id))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"\n{name}, {count:,} documents: {count / busy * 1000:,.0f} written/s, {size / count:,.0f} bytes each, {peak} MB")
+    print(
+        f"\n{name}, {count:,} documents: {count / busy * 1000:,.0f} written/s, {size / count:,.0f} bytes each, {peak} MB"
+    )
     medians = {"written": busy / count} | _answers(engine)
     some = next(documents(500))
     removed = list(range(1, count, 10))

@@ -69,10 +69,11 @@ def _manifest(package: Path) -> Any:
     return json.loads((package / "manifest.json").read_bytes())
 
 
-def _resealed(package: Path, manifest: Any, key: Ed25519PrivateKey) -> None:
+def _resealed(package: Path, manifest: Any, key: Ed25519PrivateKey, *, recount: bool = True) -> None:
     """What a forger without the city's key can do: a consistent manifest, signed with a key of his own."""
     manifest["public_key"] = key.public_key().public_bytes_raw().hex()
-    manifest["counts"] |= {"files": len(manifest["files"]), "records": len(manifest["records"])}
+    if recount:
+        manifest["counts"] |= {"files": len(manifest["files"]), "records": len(manifest["records"])}
     manifest["root"] = verify.merkle_root(verify.lines_of(manifest)).hex()
     (package / "manifest.json").write_text(json.dumps(manifest))
     signed = json.loads((package / "manifest.sig.json").read_bytes())
@@ -355,6 +356,31 @@ def test_garbage_manifest(package: Path, content: bytes) -> None:
         assert (done.returncode, done.stdout.splitlines()[-1], done.stderr) == (5, "FAILED", "")
         assert f"Problem: {name} is damaged" in done.stdout
         (package / name).write_bytes(genuine)
+
+
+def test_double_names_and_deep_nesting(package: Path) -> None:
+    """A manifest that two readers could read differently, or that is nested too deeply to read, is refused."""
+    path = package / "manifest.json"
+    genuine = path.read_bytes()
+    path.write_bytes(genuine.replace(b"{", b'{"request": "Q2026-15", ', 1))
+    assert "manifest.json is damaged" in _failed(package)
+
+    for depth in range(800, 1100, 7):
+        path.write_bytes(genuine.replace(b"{", b'{"more": ' + b"[" * depth + b"]" * depth + b", ", 1))
+        assert "manifest.json" in _failed(package)
+
+
+def test_wrong_counts(package: Path) -> None:
+    """Counts that are not those of the lists are named even in a re-signed manifest."""
+    genuine = _manifest(package)
+    for counts in ({"records": 4}, {"files": "many"}, {}):
+        manifest = genuine | {"counts": genuine["counts"] | counts}
+        key = Ed25519PrivateKey.from_private_bytes(b"f" * 32)
+        _resealed(package, manifest, key, recount=False)
+        if counts:
+            assert "manifest.json: it counts" in _failed(package)
+        else:
+            assert verify_package(package).outcome is Outcome.OK
 
 
 def test_every_truncation_of_the_manifest(package: Path) -> None:

@@ -20,8 +20,7 @@ from archiver.index.engines.fts5_write import Prepared, Writer, unpack
 from archiver.index.engines.registry import IndexUnusable, only_writer
 from archiver.index.query import FieldName, Node, Not
 
-_WALK = 20_000  # matches from which walking the date index beats sorting them all
-_PROBES = 4_000  # documents of the date index looked at before sorting after all
+_WALK = 3_000  # matches from which walking the date index beats sorting them all (measured: 3 ms against 4)
 _FACTS = ", ".join(f"f.{column}" for column in COLUMNS)
 
 
@@ -60,8 +59,9 @@ class Fts5Engine:
         gone = set(removed)
         newest = {document.record_id: document for document in documents if document.record_id not in gone}
         prepared = [Prepared(newest[number]) for number in sorted(newest)]
+        terms = self._writer.stems(prepared)
         with self._change() as db:
-            self._writer.put(db, prepared, gone, watermark)
+            self._writer.put(db, prepared, terms, gone, watermark)
 
     def watermark(self) -> int:
         """The highest watermark written, 0 for an empty index."""
@@ -255,22 +255,24 @@ def _dated(db: sqlite3.Connection, found: Plan, limit: int, after: Place | None,
     if after is not None:
         beyond, bound = f"(f.sent_at, f.record_id) {sign} (?, ?)", [after.sent_at, after.record_id]
     order = f"ORDER BY f.sent_at {way}, f.record_id {way} LIMIT ?"
-    if found.match is not None:
-        common = _count(db, Plan(match=found.match))
-        if common >= _WALK:
-            probes = min(_PROBES, 4 * limit * _size(db) // common)
-            rows = db.execute(
-                f"SELECT f.sent_at, f.record_id FROM (SELECT * FROM fact f WHERE {beyond} {order}) f "  # noqa: S608  (our own text)
-                "WHERE EXISTS (SELECT 1 FROM fts WHERE fts MATCH ? AND fts.rowid = f.record_id) "
-                f"AND {found.where} {order}",
-                [*bound, probes, found.match, *found.values, limit],
-            ).fetchall()
-            if len(rows) == limit:
-                return [Place(sent_at, number) for sent_at, number in rows]
+    common = 0 if found.match is None else _count(db, Plan(match=found.match))
+    if common >= _WALK:
+        # The budget: matches may all lie at the far end of the dates, then sorting them is quicker.
+        walk = f"FROM fact f INDEXED BY fact_by_date WHERE {found.where} AND {beyond}"
+        values = [*found.values, *bound]
+        budget = 1_000 + 10 * limit * _size(db) // common
+        end = db.execute(f"SELECT f.sent_at, f.record_id {walk} {order} OFFSET ?", [*values, 1, budget]).fetchone()
+        if end is not None:
+            walk, values = f"{walk} AND (f.sent_at, f.record_id) {'>' if newest_first else '<'} (?, ?)", [*values, *end]
+        rows = db.execute(
+            f"SELECT f.sent_at, f.record_id {walk} AND f.record_id IN (SELECT rowid FROM fts WHERE fts MATCH ?) {order}",
+            [*values, found.match, limit],
+        ).fetchall()
+        if len(rows) == limit or end is None:
+            return [Place(sent_at, number) for sent_at, number in rows]
     source, values = found.source()
     rows = db.execute(
-        f"SELECT f.sent_at, f.record_id {source} AND {beyond} {order}",
-        [*values, *bound, limit],
+        f"SELECT f.sent_at, f.record_id {source} AND {beyond} {order}", [*values, *bound, limit]
     ).fetchall()
     return [Place(sent_at, number) for sent_at, number in rows]
 

@@ -219,7 +219,9 @@ def _verified(db: sqlite3.Connection, node: Phrase | Near, wide: Plan, operands:
     tokens: dict[Word, frozenset[str]] = {}
     for operand in operands:
         tokens |= operand.tokens
-    line, mark = LINES.index(operands[0].zone), len(MARKS[operands[0].zone])
+    line, mark = LINES.index(operands[0].zone), MARKS[operands[0].zone]
+    marked = {word: frozenset(mark + token for token in found) for word, found in tokens.items()}
+    every = frozenset().union(*marked.values())
     found = []
     if wide.pure:
         rows = db.execute("SELECT rowid, words FROM fts WHERE fts MATCH ?", (wide.match,))
@@ -232,11 +234,12 @@ def _verified(db: sqlite3.Connection, node: Phrase | Near, wide: Plan, operands:
     for number, content in rows:
         at: dict[str, list[int]] = {}
         for position, token in enumerate(content.split("\n")[line].split(" ")):
-            at.setdefault(token[mark:], []).append(position)
+            if token in every:
+                at.setdefault(token, []).append(position)
 
         def find(word: Word, at: dict[str, list[int]] = at) -> list[int]:
             """Positions of a word in this document."""
-            return sorted(position for token in tokens.get(word, frozenset()) & at.keys() for position in at[token])
+            return sorted(position for token in marked.get(word, frozenset()) & at.keys() for position in at[token])
 
         if stands(node, find):
             found.append(number)

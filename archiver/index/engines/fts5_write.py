@@ -12,6 +12,7 @@ from archiver.index.query import FieldName
 from archiver.tokens import stem
 
 _PLAIN = 600  # bytes of a body up to which deflating costs more time than it saves space
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _KNOWN = 400_000  # tokens and values remembered between batches, about 60 MB
 
 
@@ -46,7 +47,7 @@ def pack(document: Document) -> bytes:
         document.text,
         document.files,
     )
-    body = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    body = _JSON(parts).encode("utf-8", "surrogatepass")
     return body if len(body) <= _PLAIN else zlib.compress(body, 1)
 
 
@@ -96,7 +97,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._generation = -1
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._numbers: dict[tuple[FieldName, str | tuple[str, ...]], int] = {}
         self._tokens: set[str] = set()
 
     def forget(self) -> None:
@@ -104,12 +105,28 @@ class Writer:
         self._numbers.clear()
         self._tokens.clear()
 
-    def put(self, db: sqlite3.Connection, prepared: Sequence[Prepared], removed: Iterable[int], watermark: int) -> None:
-        """Write one batch within the caller's transaction.  prepared: ascending by record id, each id once."""
+    def stems(self, prepared: Sequence[Prepared]) -> list[tuple[str, str]]:
+        """The tokens that the file may not hold yet with their stems; dear, so it is done before the lock."""
+        fresh = set().union(*(one.tokens for one in prepared)) - self._tokens
+        return [(token, stem(token)) for token in sorted(fresh)]
+
+    def put(
+        self,
+        db: sqlite3.Connection,
+        prepared: Sequence[Prepared],
+        terms: list[tuple[str, str]],
+        removed: Iterable[int],
+        watermark: int,
+    ) -> None:
+        """Write one batch within the caller's transaction.
+
+        prepared: ascending by record id, each id once.  terms: what `stems` found for them.
+        """
         (generation,) = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         if generation != self._generation or len(self._tokens) > _KNOWN or len(self._numbers) > _KNOWN:
             self.forget()
             self._generation = generation
+            terms = self.stems(prepared)
         asked = json.dumps([one.document.record_id for one in prepared] + list(removed))
         gone = db.execute(
             "SELECT record_id FROM fact WHERE record_id IN (SELECT value FROM json_each(?)) ORDER BY record_id",
@@ -117,18 +134,14 @@ class Writer:
         ).fetchall()
         for table, key in (("fts", "rowid"), ("fact", "record_id"), ("document", "record_id")):
             db.executemany(f"DELETE FROM {table} WHERE {key} = ?", gone)  # noqa: S608  (names from the line above)
-        self._put_tokens(db, prepared)
+        db.executemany("INSERT OR IGNORE INTO term VALUES (?, ?)", terms)
+        self._tokens.update(token for token, _ in terms)
         rows = [self._row(db, one) for one in prepared]
         slots = ", ".join("?" * (len(COLUMNS) + 1))
         db.executemany(f"INSERT INTO fact VALUES ({slots})", [fact for fact, _ in rows])  # noqa: S608  (only `?`)
         db.executemany("INSERT INTO fts (rowid, words) VALUES (?, ?)", [words for _, words in rows])
         db.executemany("INSERT INTO document VALUES (?, ?)", [(one.document.record_id, one.body) for one in prepared])
         db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'watermark'", (watermark,))
-
-    def _put_tokens(self, db: sqlite3.Connection, prepared: Sequence[Prepared]) -> None:
-        fresh = sorted(set().union(*(one.tokens for one in prepared)) - self._tokens)
-        db.executemany("INSERT OR IGNORE INTO term VALUES (?, ?)", ((token, stem(token)) for token in fresh))
-        self._tokens.update(fresh)
 
     def _row(self, db: sqlite3.Connection, one: Prepared) -> tuple[tuple[int | None, ...], tuple[int, str]]:
         document = one.document
@@ -146,14 +159,14 @@ class Writer:
 
     def _number(self, db: sqlite3.Connection, name: FieldName, value: str | tuple[str, ...]) -> int:
         """The number of a value, or of a list of values, as JSON in ASCII, so that any string can be kept."""
-        text = json.dumps(value)
-        number = self._numbers.get((name, text))
+        number = self._numbers.get((name, value))
         if number is None:
+            text = json.dumps(value)
             row = db.execute("SELECT id FROM value WHERE field = ? AND shown = ?", (name.value, text)).fetchone()
             if row is None:
                 folded = json.dumps(value.casefold()) if isinstance(value, str) else ""
                 row = db.execute(
                     "INSERT INTO value (field, shown, folded) VALUES (?, ?, ?) RETURNING id", (name.value, text, folded)
                 ).fetchone()
-            number = self._numbers[name, text] = int(row[0])
+            number = self._numbers[name, value] = int(row[0])
         return number

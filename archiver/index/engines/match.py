@@ -6,19 +6,32 @@ A zone's positions: the tokens of its segments in order, one empty position betw
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from archiver.index.document import Document
 from archiver.index.query import FieldName, Fuzzy, Near, Phrase, Wildcard, Word, Zone
 from archiver.tokens import words
 
+_SHORT = 48  # characters of a segment that is likely a name
+
 Find = Callable[[Word], Sequence[int]]
 """The positions in one document at which a word stands, ascending."""
 
 
-def segments(document: Document, zone: Zone) -> list[list[str]]:
+def segments(document: Document, zone: Zone) -> list[Sequence[str]]:
     """The tokens of each segment of a zone that has any."""
-    return [found for found in map(words, document.segments(zone)) if found]
+    return [found for found in map(_words, document.segments(zone)) if found]
+
+
+def _words(segment: str) -> Sequence[str]:
+    return _name(segment) if len(segment) <= _SHORT else words(segment)
+
+
+@lru_cache(maxsize=1 << 14)
+def _name(segment: str) -> tuple[str, ...]:
+    """Names and addresses come again and again, several times in one document."""
+    return tuple(words(segment))
 
 
 def shown(document: Document) -> dict[FieldName, tuple[str, ...]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHIPPED = Path(__file__).parent.parent / "fonts"
-_FIRST = ["Noto Sans"]
-_LAST = ["Noto Emoji", "DejaVu Sans Mono"]
+_FIRST = ["Noto Sans", "Noto Emoji"]  # emoji before symbols: only there are keycaps and flags one sign
+_LAST = ["DejaVu Sans Mono"]
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 
 

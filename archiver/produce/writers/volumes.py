@@ -35,7 +35,7 @@ _ENVIRONMENT = (
 )  # a process of strangers' text: no secrets
 
 
-class VolumeFailed(ArchiverError):  # noqa: N818  (the docstring is the message, the name is the state)
+class VolumeFailed(ArchiverError):
     """PDF volume {volume} could not be made: {reason}"""
 
     code, exit_code = "volume_failed", 1
@@ -119,6 +119,7 @@ class Volumes:
         volume.process = subprocess.Popen(
             [
                 sys.executable,
+                "-P",  # a file in the current folder must not stand in for a module
                 "-m",
                 "archiver.produce.writers.volume",
                 str(volume.folder.absolute()),

@@ -64,9 +64,9 @@ def test_the_corpus_conforms(folder: Scenario) -> None:
 
 @pytest.mark.parametrize("path", sorted(FEEDS.rglob("*.xml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_each_file_parses_cut_off_anywhere(path: Path) -> None:
-    """A document that ends early, at any of ten places, is read as far as it goes and never raises."""
+    """A document that ends early, at any of four places, is read as far as it goes and never raises."""
     whole = path.read_bytes()
-    for part in range(10):
-        body = whole[: len(whole) * part // 10]
-        document = parse(Response(200, {}, body, "http://x.example/", None, 1), "http://x.example/")
+    for part in range(4):
+        body = whole[: len(whole) * part // 4]
+        document = parse(Response(200, {}, body, "http://x.example/", None, 1))
         assert all(raw for _, raw, _ in document.entries)
