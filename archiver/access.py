@@ -57,6 +57,17 @@ def require(actor: Actor, *roles: Role) -> None:
         )
 
 
+def login_of(session: Session, person_id: int) -> str:
+    """A person's own login."""
+    return str(session.execute(select(person.c.login).where(person.c.id == person_id)).scalar_one())
+
+
+def stored_password(session: Session, login: str) -> str | None:
+    """The hash of a person's password, None where none is set."""
+    found: str | None = session.execute(select(person.c.password_hash).where(person.c.login == login)).scalar()
+    return found
+
+
 def password_hash(password: str) -> str:
     """An Argon2id hash (RFC 9106)."""
     from argon2 import PasswordHasher

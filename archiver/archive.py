@@ -9,20 +9,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from archiver import config as configuration
 from archiver.audit import log
 from archiver.clock import Clock
 from archiver.database import Database, reserve
-from archiver.errors import NoArchive
+from archiver.errors import NoArchive, WrongVersion
 from archiver.vault import Vault
 from archiver.vault.keys import find_master, parse_key
 from archiver.vault.objects import ObjectStore
 from archiver.vault.payloads import seal_content, write_rows
 from archiver.vault.secrets import ArchiveSigner, load_index_key
+from schema.db import guards
 from schema.db.city import city_edition
+from schema.db.migrations import head
 from schema.vocab import OwnerKind
 
 CONFIG = "config.toml"
@@ -61,13 +64,16 @@ class Archive:
     """What the edges open; rooms get sessions, the vault and the city from it."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the archive in a folder; raises NoArchive, WrongKey, ConfigError."""
+        """Open the archive in a folder; raises NoArchive, WrongVersion, WrongKey, ConfigError."""
         self.folder = folder
         self.config = configuration.load(folder / CONFIG)
         self.database = Database(self.config.archive.database, folder)
         with self.database.reading() as session:
-            if not inspect(session.connection()).has_table("city_edition"):
+            found = found_version(session)
+            if found is None:
                 raise NoArchive(folder=folder)
+            if found != head():
+                raise WrongVersion(found=found, needed=head())
             self.city = current_city(session)
             self.clock = Clock(for_tests=self.city.for_tests)
             key = parse_key(configuration.secret(self.config.keys.master, folder))
@@ -80,6 +86,13 @@ class Archive:
         """Signs on behalf of the archive."""
         with self.database.reading() as session:
             return ArchiveSigner(session, self.vault)
+
+    @property
+    def guards_intact(self) -> bool:
+        """Whether the database's own refusals are exactly those of this program; destruction relies on them."""
+        with self.database.reading() as session:
+            connection = session.connection()
+            return guards.found(connection) == guards.expected(connection.dialect.name)
 
     @property
     def index_folder(self) -> Path:
@@ -139,6 +152,18 @@ class Archive:
     def close(self) -> None:
         """Release connections."""
         self.database.close()
+
+
+def found_version(session: Session) -> str | None:
+    """The schema of a database as its migrations noted it, None where there is no archive in it."""
+    try:
+        found = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError:
+        session.rollback()
+        if inspect(session.connection()).has_table("alembic_version"):
+            raise
+        return None
+    return None if found is None else str(found)
 
 
 def current_city(session: Session) -> City:

@@ -1,4 +1,4 @@
-"""config.toml: this machine only (addresses, key reference, ports, job times); the city's decisions are in the database."""
+"""config.toml: this machine only (addresses, key reference, ports, job times); city decisions are in the database."""
 
 import os
 import re
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from archiver.errors import ConfigError, KeyMissing
 
 PREFIX = "ARCHIVER__"
+KINDS = ("env", "file", "keyring")
+"""How a secret is referred to."""
 
 
 class Section(BaseModel):
@@ -22,36 +24,40 @@ class Section(BaseModel):
 class ArchiveSection(Section):
     """Where the facts, the sealed objects and the index lie."""
 
-    database: str = Field("sqlite:///archive.db", description="SQLAlchemy URL of the facts; relative paths start at the archive")
-    objects: str = Field("objects", description="folder of sealed objects larger than 64 KiB")
-    index: str = Field("index", description="folder of the search index; on an encrypted disk")
+    database: str = Field(
+        default="sqlite:///archive.db", description="SQLAlchemy URL of the facts; relative paths start at the archive"
+    )
+    objects: str = Field(default="objects", description="folder of sealed objects larger than 64 KiB")
+    index: str = Field(default="index", description="folder of the search index; on an encrypted disk")
 
 
 class KeysSection(Section):
     """Where the master key is."""
 
-    master: str = Field("file:keys/master.key", description="file:PATH, env:NAME or keyring:SERVICE/NAME")
+    master: str = Field(default="file:keys/master.key", description="file:PATH, env:NAME or keyring:SERVICE/NAME")
 
 
 class CollectSection(Section):
     """How sources are read."""
 
-    timeout: int = Field(60, ge=1, le=3600, description="seconds that a source may take to answer")
-    max_response: int = Field(256, ge=1, description="MiB of one HTTP answer at most")
-    workers: int = Field(2, ge=1, le=64, description="processes that read text out of attachments")
+    timeout: int = Field(default=60, ge=1, le=3600, description="seconds that a source may take to answer")
+    max_response: int = Field(default=256, ge=1, description="MiB of one HTTP answer at most")
+    workers: int = Field(default=2, ge=1, le=64, description="processes that read text out of attachments")
 
 
 class ProduceSection(Section):
     """How productions are written."""
 
-    fonts: str = Field("", description="folder of further fonts, for scripts that the shipped fonts lack")
+    fonts: str = Field(default="", description="folder of further fonts, for scripts that the shipped fonts lack")
 
 
 class JobsSection(Section):
     """When jobs run, in the city's time zone (HH:MM)."""
 
-    nightly: str = Field("01:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="collection, indexing, report")
-    verify: str = Field("04:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="fixity check and audit log, on Sundays")
+    nightly: str = Field(default="01:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="collection and report")
+    verify: str = Field(
+        default="04:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="fixity check and audit log, on Sundays"
+    )
 
 
 class Config(Section):
@@ -86,6 +92,25 @@ def load(path: Path) -> Config:
         return Config.model_validate(data)
     except ValidationError as error:
         raise _explained(error, text, path) from None
+
+
+def references(config: Config) -> dict[str, str]:
+    """Every secret that config.toml refers to, by section.key."""
+    found = {}
+    for section, values in config.model_dump().items():
+        for key, value in values.items():
+            if isinstance(value, str) and value.partition(":")[0] in KINDS and ":" in value:
+                found[f"{section}.{key}"] = value
+    return found
+
+
+def place_of(path: Path, name: str) -> str:
+    """Where a key (section.key) is said: file and line, or the environment, or our default."""
+    section, _, key = name.partition(".")
+    if f"{PREFIX}{section}__{key}".upper() in os.environ:
+        return f"{PREFIX}{section}__{key}".upper()
+    line = _line_of([section, key], path.read_text("utf-8")) if path.exists() else None
+    return f"{path}:{line}" if line else "default"
 
 
 def _explained(error: ValidationError, text: str, path: Path) -> ConfigError:

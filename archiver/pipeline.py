@@ -1,7 +1,7 @@
 """The left half of the house in one run: collect -> accession -> tag -> index, for one source."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from archiver import outbox
@@ -26,7 +26,7 @@ from archiver.scope import Scope
 from archiver.sources.authority import authorised_scope
 from archiver.sources.registry import Source
 from connectors import registry
-from connectors.contract import Context, Cursor, Enumeration, Page, Window
+from connectors.contract import Connector, Context, Cursor, Enumeration, Page, Window
 from connectors.errors import ConnectorError
 from schema.item import Gap, Gone, Item, Unreadable
 from schema.vocab import Outcome, OutboxKind
@@ -123,7 +123,6 @@ class Run:
             self._finish()
 
     def _collect(self, scope: Scope | None, window: Window) -> Iterator[int]:
-        connector = registry.get(self._source.connector)()
         with self._archive.unit() as session:
             cursor = captures.load_cursor(session, self._source.id)
             capture_id = captures.begin(session, self._source.id, self._archive.now(), program_version())
@@ -132,10 +131,11 @@ class Run:
         origin = Origin(self._source.id, capture_id, self._archive.now())
         batches = _Batches(self, origin, scope, tagger)
         try:
+            connector = registry.get(self._source.connector)()
             context = context_for(
                 self._archive, self._source, self._sink, progress=self._progress, stopped=self._stopped
             )
-            yield from batches.read(connector.pull(context, cursor, window))
+            yield from batches.read(_sheltered(connector, context, cursor, window))
         except ConnectorError as error:
             yield from batches.flush()
             self.receipt.outcome = Outcome.FAILED
@@ -220,13 +220,14 @@ class _Batches:
 
     def _commit(self, items: Sequence[Item | Unreadable], pending: _Pending | None) -> None:
         run, archive = self._run, self._archive
-        kept, out_of_scope, unreadable = passed(items, self._scope)
+        sorted_ = passed(items, self._scope)
         with archive.reading() as session:
-            prepared = self._preparer.prepare(session, kept)
-        prepared.counts.seen += out_of_scope + unreadable
-        prepared.counts.out_of_scope += out_of_scope
-        prepared.counts.unreadable += unreadable
-        run.receipt.counts.add(prepared.counts)
+            prepared = self._preparer.prepare(session, sorted_.kept)
+        prepared.counts.seen += sorted_.out_of_scope + sorted_.unreadable
+        prepared.counts.out_of_scope += sorted_.out_of_scope
+        prepared.counts.unreadable += sorted_.unreadable
+        counts = replace(run.receipt.counts)  # a copy: a batch that fails is not counted
+        counts.add(prepared.counts)
         tags, documents, deferred = self._tagged(prepared)
         with archive.unit() as session:
             began = monotonic()
@@ -234,22 +235,30 @@ class _Batches:
             run._indexer.done = []
             write(session, prepared, self._origin)
             write_tags(session, tags)
-            changed = [one.record_id for one in prepared.arrivals if not one.new] + prepared.reappeared
-            changed += [row["b_id"] for row in prepared.hidden]
+            edited = [one.record_id for one in prepared.arrivals if not one.new]
+            self._tagger.edited(session, edited, self._origin.now)
+            changed = edited + prepared.reappeared + [row["b_id"] for row in prepared.hidden]
+            dropped = note_listed(session, archive.vault, self._origin, sorted_.still_there)
+            changed += dropped.reappeared
             if pending is not None:
                 changed += note_gone(session, archive.vault, self._origin, pending.gone)
                 listed = note_listed(session, archive.vault, self._origin, pending.listed)
-                run.receipt.counts.seen += listed
-                run.receipt.counts.unchanged += listed
+                counts.seen += listed.unchanged + listed.destroyed
+                counts.unchanged += listed.unchanged
+                counts.destroyed_earlier += listed.destroyed
+                changed += listed.reappeared
                 captures.note_gaps(session, self._origin.source_id, self._origin.capture_id, pending.gaps, self._origin.now)
                 if pending.cursor is not None:
                     captures.save_cursor(session, self._origin.source_id, self._origin.capture_id, pending.cursor)
-                run.receipt.gaps.extend(pending.gaps)
             fresh = outbox.enqueue(session, OutboxKind.INDEX, (one.record_id for one in documents), self._origin.now)
             outbox.enqueue(session, OutboxKind.INDEX, {*deferred, *changed}, self._origin.now)
-            captures.count(session, self._origin.capture_id, run.receipt.counts.as_dict())
+            captures.count(session, self._origin.capture_id, counts.as_dict())
             self._audit(session, prepared)
             held = monotonic() - began
+        run.receipt.counts = counts
+        self._preparer.learn(prepared)
+        if pending is not None:
+            run.receipt.gaps.extend(pending.gaps)
         self._adapt(held, len(items))
         if documents:
             run._indexer.add(documents, fresh)
@@ -298,15 +307,24 @@ class _Batches:
         self._run._size = int(min(LARGEST, max(SMALLEST, (self._run._size + ideal) / 2)))
 
     def _note_missing(self, listing: Enumeration) -> None:
-        if listing.prefix:
-            return
-        while True:
+        after: int | None = 0
+        while after is not None:
             with self._archive.unit() as session:
-                ids = note_missing(session, self._origin, listing)
-                outbox.enqueue(session, OutboxKind.INDEX, ids, self._origin.now)
-            self._run.receipt.counts.missing += len(ids)
-            if not ids:
-                return
+                missed = note_missing(session, self._archive.vault, self._origin, listing, after)
+                outbox.enqueue(session, OutboxKind.INDEX, missed.records, self._origin.now)
+            self._run.receipt.counts.missing += len(missed.records)
+            after = missed.after
+
+
+def _sheltered(connector: Connector, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
+    """The pages of a connector; whatever it raises by mistake ends this source's run only."""
+    try:
+        yield from connector.pull(context, cursor, window)
+    except (ConnectorError, ArchiverError, OSError):
+        raise
+    except Exception as error:  # a stranger's connector may raise anything; the other sources are still read
+        fault = f"its connector failed: {type(error).__name__}: {error}"
+        raise ConnectorError(fault, action="Report this fault to the connector's maker; other sources are read.") from error
 
 
 def _code(error: ConnectorError) -> str:

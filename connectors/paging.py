@@ -15,7 +15,7 @@ _LINK = re.compile(r"<([^<>]*)>\s*((?:" + _PARAMETER.replace("(", "(?:").replace
 _PARAMETERS = re.compile(_PARAMETER)
 
 
-class PagingLoop(ConnectorError):  # noqa: N818  (named by what happened, like the errors of the contract)
+class PagingLoop(ConnectorError):
     """The source's listing does not end: {detail}"""
 
     action = "Nothing was lost; what was read is kept. Run the collection again, and report it if it happens twice."

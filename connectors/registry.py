@@ -12,8 +12,8 @@ BUILT_IN = ("feed", "imap_mailbox", "mail_files", "mastodon_account", "sms_backu
 
 
 def _offered() -> dict[str, EntryPoint]:
-    """Return what installed packages offer; no package can take over a built-in name and its secrets."""
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
+    """Return what installed packages offer, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def names() -> list[str]:
@@ -22,7 +22,10 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Connector]:
-    """Import one connector's class; raises Misconfigured for an unknown name or one that does not load."""
+    """Import one connector's class; raises Misconfigured for an unknown name or one that does not load.
+
+    Built-in names are looked up here only: no package can take one over, and its secrets with it.
+    """
     offered = {} if name in BUILT_IN else _offered()
     if name not in BUILT_IN and name not in offered:
         raise Misconfigured(f"there is no connector {name!r}; there are: {', '.join(names())}")

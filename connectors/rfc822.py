@@ -23,6 +23,8 @@ MEMORY_LIMIT = 16 << 20
 RAW_TYPE = "message/rfc822"
 _TEXT_LIMIT = 4 << 20
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f/\\]+")
+_PARTS_LIMIT = 10_000
+_TOO_MANY = "too many parts; those beyond 10,000 are only in the mail as received"
 _BARE = 400
 _FACTS = (
     ("reply_to", "reply-to"), ("sender", "sender"), ("list_id", "list-id"), ("delivered_to", "delivered-to"),
@@ -71,8 +73,10 @@ def mail_item(
         reason = "It is no mail: it does not begin with a header."
         return Unreadable(native_id, raw, RAW_TYPE, reason, provenance.position or native_id, provenance)
     for _, part in steps:
-        if part is not None:
+        if part is not None and draft.count < _PARTS_LIMIT:
             draft.add(part)
+        elif part is not None and _TOO_MANY not in draft.defects[-1:]:
+            draft.defects.append(_TOO_MANY)
     if streamed and isinstance(raw, Blob) and digest.digest() != raw.sha256:
         raise Retry("a large mail changed while it was being read", where=provenance.position)
     return _item(_Whole(fields, draft, raw, native_id, provenance, owner, extra))

@@ -29,6 +29,7 @@ _REPLY = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = 365 * 86_400_000  # ms: clocks without battery say 1970; mail began in 1971
+_LONG = 4000  # characters: no more is searched where a search may look back
 _FUTURE = 2 * 86_400_000
 _LARGEST_OFFSET = 15 * 60
 
@@ -65,6 +66,7 @@ def parties(fields: Fields) -> tuple[Party, ...]:
 @lru_cache(maxsize=2048)
 def addresses(value: str) -> tuple[tuple[str | None, str, AddressKind], ...]:
     """Return (name, address, kind) of each mailbox in an unfolded address field; groups are opened."""
+    value = " ".join(value.split())
     return tuple(_simple(value) or _awkward(value))
 
 
@@ -85,18 +87,22 @@ def _simple(value: str) -> list[tuple[str | None, str, AddressKind]]:
 
 def _awkward(value: str) -> Iterator[tuple[str | None, str, AddressKind]]:
     known = False
-    for written, address in getaddresses([value]):
+    try:
+        found = getaddresses([value])
+    except (RecursionError, ValueError, IndexError):  # comments nested beyond reason
+        found = []
+    for written, address in found:
         name = decode_words(written).strip() or None
         if "@" in address:
             known = True
             yield name, address.strip(), AddressKind.EMAIL
     if known:
         return
-    loose = _LOOSE.findall(value)
+    loose = _LOOSE.findall(value[:_LONG])
     if loose:
         yield from ((None, address, AddressKind.EMAIL) for address in loose)
     elif value.strip() and not value.rstrip().endswith(";"):
-        yield None, decode_words(value).strip(), AddressKind.NAME
+        yield None, decode_words(value[:_LONG]).strip(), AddressKind.NAME
 
 
 def moment(value: str, retrieved_at: int) -> Moment | None:
@@ -104,6 +110,7 @@ def moment(value: str, retrieved_at: int) -> Moment | None:
 
     retrieved_at: milliseconds UTC.  An offset of -0000 or an unknown zone is an unknown offset (RFC 5322 section 3.3).
     """
+    value = value[:200]
     try:
         at, offset, exact = _plain_date(value) or _odd_date(value)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -152,5 +159,6 @@ def message_ids(fields: Fields, name: str) -> list[str]:
 
 def base_subject(subject: str) -> str:
     """Return a subject without the marks of replies and forwards, in the languages that mailers use."""
+    subject = " ".join(subject.split())[:_LONG]
     found = _REPLY.match(subject)
-    return subject[found.end() :].strip() if found else subject.strip()
+    return subject[found.end() :].strip() if found else subject

@@ -20,11 +20,14 @@ PREAMBLE_LIMIT = 1 << 20
 _DEPTH_LIMIT = 100
 _DELIMITER_LIMIT = 1100
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*(?:\r?\n[ \t].*)*)\r?\n?")
+_KNOWN_FIELD = re.compile(
+    rb"(?i)(?:from|to|cc|date|subject|message-id|received|mime-version|content-type|content-transfer-encoding)[ \t]*:"
+)
 _BLANK = re.compile(rb"[ \t]*\r?\n|[ \t]*\Z")
 _ENVELOPE = re.compile(rb">?From .*\r?\n?")
 _HEAD_END = re.compile(rb"\n\r?\n")  # a line of blanks continues a field
 _PARAMETER = re.compile(r';\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)')
-_CONTINUED = re.compile(r"^(.+?)\*(\d+)?(\*)?$")
+_CONTINUED = re.compile(r"^(.+?)\*(\d{1,4})?(\*)?$")
 _BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64_ALPHABET))
 
@@ -48,17 +51,24 @@ class Part:
 def parse_fields(data: bytes, pos: int = 0, marks: Iterable[bytes] = ()) -> tuple[Fields, int, bool]:
     """Read header fields at `pos`; returns them, where the body begins, and whether a blank line stood between."""
     fields: Fields = []
+    broken = False
     if data.startswith(b"\xef\xbb\xbf", pos):
         pos += 3
     while envelope := _ENVELOPE.match(data, pos):
         pos = envelope.end()
     while True:
         if marks and data.startswith(b"--", pos) and _delimiter(data[pos : _line_end(data, pos)], marks):
-            return fields, pos, True
+            return fields, pos, not broken
         found = _FIELD.match(data, pos)
         if found is None:
             blank = _BLANK.match(data, pos)
-            return fields, blank.end() if blank else pos, blank is not None
+            following = _line_end(data, pos) + 1
+            if blank or not fields or not _KNOWN_FIELD.match(data, following):
+                return fields, blank.end() if blank else pos, blank is not None and not broken
+            # One line that is no field, and then the header goes on: a fold that lost its blank.
+            fields[-1] = (fields[-1][0], fields[-1][1] + b"\r\n " + data[pos:following].rstrip())
+            pos, broken = following, True
+            continue
         fields.append((found[1].decode("ascii").lower(), found[2]))
         pos = found.end()
 
@@ -190,7 +200,7 @@ def walk(reader: Reader, defects: list[str]) -> Iterator[tuple[Fields | None, Pa
     groups = 0
     fields, clean = reader.fields(marks)
     if not clean:
-        defects.append("no blank line after the header")
+        defects.append("the header holds a line that does not belong there, or does not end")
     yield fields, None
     while True:
         parent = frames[-1][1] if frames else None

@@ -37,7 +37,7 @@ def codec_name(charset: str) -> str | None:
     except (LookupError, ValueError):
         return None
     # The flag has no public name; without it "zip" and "hex" would pass for character sets.
-    return found.name if found._is_text_encoding and found.name not in _REFUSED else None
+    return found.name if found._is_text_encoding and found.name.replace("-", "_") not in _REFUSED else None
 
 
 def decode_bytes(data: bytes, charset: str | None) -> tuple[str, str | None]:
@@ -54,7 +54,9 @@ def decode_bytes(data: bytes, charset: str | None) -> tuple[str, str | None]:
         )
     if name is not None:
         try:
-            return data.decode(_WIDER.get(name, name)), None
+            text = data.decode(_WIDER.get(name, name))
+            # UTF-7 can spell halves of characters, which no store takes.
+            return (text.encode("utf-8", "replace").decode() if name == "utf-7" else text), None
         except UnicodeDecodeError:
             pass
     reason = f"charset {charset!s:.40} is unknown" if name is None else f"text is not {charset!s:.40}"
@@ -82,23 +84,18 @@ def decode_words(text: str) -> str:
     if "=?" not in text:
         return text
     out: list[str] = []
-    raw, charset, last = b"", "", 0
+    run: list[bytes] = []
+    charset, last = "", 0
     for found in _WORD.finditer(text):
         between = text[last : found.start()]
-        piece = _word_bytes(found[2], found[3])
-        if raw and not between.strip() and found[1].lower() == charset:
-            raw += piece
-        else:
-            if raw:
-                out.append(decode_bytes(raw, charset)[0])
-            if between.strip() or last == 0:
-                out.append(between)
-            raw, charset = piece, found[1].lower()
+        if not (run and not between.strip() and found[1].lower() == charset):
+            out.append(decode_bytes(b"".join(run), charset)[0] if run else "")
+            out.append(between if between.strip() or last == 0 else "")
+            run, charset = [], found[1].lower()
+        run.append(_word_bytes(found[2], found[3]))
         last = found.end()
-    if raw:
-        out.append(decode_bytes(raw, charset)[0])
-    out.append(text[last:])
-    return "".join(out)
+    out.append(decode_bytes(b"".join(run), charset)[0] if run else "")
+    return "".join([*out, text[last:]])
 
 
 def _word_bytes(encoding: str, text: str) -> bytes:
@@ -121,13 +118,11 @@ def unflow(text: str, delsp: bool) -> str:
         depth = len(line) - len(line.lstrip(">"))
         body = line[depth:].removeprefix(" ")
         flows = body.endswith(" ") and body != "-- "
-        kept = body[:-1] if flows and delsp else body
-        if open_depth == depth and body != "-- ":
-            out[-1] += kept
-        else:
-            out.append(">" * depth + (" " if depth else "") + kept)
+        if open_depth != depth or body == "-- ":
+            out.append(("\n" if out else "") + ">" * depth + (" " if depth else ""))
+        out.append(body[:-1] if flows and delsp else body)
         open_depth = depth if flows else None
-    return "\n".join(out)
+    return "".join(out)
 
 
 _BLOCK = re.compile(
@@ -140,21 +135,31 @@ _TAG = re.compile(
     r"""</?([a-zA-Z][^\s/>"'<]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*+)>|</?([a-zA-Z][^\s/><]*)([^<>]*)>|<[!?][^<>]*>"""
 )
 _ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
-_PRE = re.compile(r"<pre\b[^<>]*>(.*?)</pre\s*>", re.I | re.S)
 
 
 def html_text(markup: str) -> str:
     """Return the text that a reader of an HTML mail sees, a line per block; linear in its length, never fails."""
     for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style"), ("<head>", "</head")):
         markup = _without(markup, opening, closing)
-    pieces = _PRE.split(markup) if "<pre" in markup or "<PRE" in markup else [markup]
+    pieces = _preformatted(markup)
     for at, piece in enumerate(pieces):
-        pieces[at] = _TAG.sub(_spaced, piece if at % 2 else _SPACE.sub(" ", piece))
-        if at % 2:
-            pieces[at] = f"\n{pieces[at]}\n"
+        pieces[at] = f"\n{_TAG.sub(_spaced, piece)}\n" if at % 2 else _TAG.sub(_spaced, _SPACE.sub(" ", piece))
     text = html.unescape("".join(pieces)).replace("\xa0", " ").replace("\u200c", "").replace("\u00ad", "")
     lines = [line.strip() for line in text.split("\n")]
     return "\n".join(line for at, line in enumerate(lines) if line or (at and lines[at - 1])).strip()
+
+
+def _preformatted(markup: str) -> list[str]:
+    """Split into ordinary and preformatted stretches, by turns; only the latter keep their lines."""
+    lower = markup.lower()
+    pieces, pos = [], 0
+    while len(lower) == len(markup) and (start := lower.find("<pre", pos)) >= 0:
+        end = lower.find("</pre", start)
+        if end < 0:
+            break
+        pieces += [markup[pos:start], markup[start:end]]
+        pos = end
+    return [*pieces, markup[pos:]]
 
 
 def _spaced(tag: re.Match[str]) -> str:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
+from archiver.accession.content import unpacked
 from archiver.accession.prepare import Origin
 from archiver.accession.write import mark_back, mark_seen, mark_tombstones
 from archiver.vault import Vault
+from archiver.vault.payloads import read_many
 from connectors.contract import Enumeration
-from schema.db.record import observation, record
+from schema.db.record import component, observation, record, version
 from schema.item import Gone
-from schema.vocab import ObservationKind
+from schema.vocab import ComponentRole, ObservationKind, OwnerKind
 
 _CHUNK = 400
 
@@ -73,13 +75,24 @@ def note_listed(session: Session, vault: Vault, origin: Origin, native_ids: Sequ
     return Listed(len(living), len(destroyed), back)
 
 
-def note_missing(session: Session, origin: Origin, listing: Enumeration, limit: int = 1000) -> list[int]:
-    """Write Observations for records that a complete listing did not show; returns up to `limit` that changed.
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """One step through the records that a listing did not show: which are missing, and where to go on (None: done)."""
 
-    Call again until it returns none: each call is one short batch.
+    records: list[int]
+    after: int | None
+
+
+def note_missing(
+    session: Session, vault: Vault, origin: Origin, listing: Enumeration, after: int = 0, limit: int = 1000
+) -> Missed:
+    """Write Observations for records that a complete listing did not show, one short batch at a time.
+
+    after: id of the last record that the batch before looked at.
     """
     conditions: list[ColumnElement[bool]] = [
         record.c.source_id == origin.source_id,
+        record.c.id > after,
         record.c.seen_capture_id != origin.capture_id,
         record.c.missing_since.is_(None),
         record.c.gone_at.is_(None),
@@ -89,16 +102,43 @@ def note_missing(session: Session, origin: Origin, listing: Enumeration, limit: 
         conditions.append(record.c.sent_at >= listing.since)
     if listing.until is not None:
         conditions.append(record.c.sent_at < listing.until)
-    rows = session.execute(select(record.c.id, record.c.seen_at).where(*conditions).limit(limit)).all()
+    chosen = select(record.c.id, record.c.seen_at).where(*conditions).order_by(record.c.id).limit(limit)
+    rows = session.execute(chosen).all()
+    after_this = int(rows[-1].id) if len(rows) == limit else None
+    if listing.prefix:
+        listed = _with_prefix(session, vault, [row.id for row in rows], listing.prefix)
+        rows = [row for row in rows if row.id in listed]
     if not rows:
-        return []
+        return Missed([], after_this)
     session.execute(
         insert(observation),
         [_row(origin, row.id, ObservationKind.MISSING, row.seen_at, "not in a complete listing") for row in rows],
     )
     ids = [int(row.id) for row in rows]
     session.execute(update(record).where(record.c.id.in_(ids)).values(missing_since=origin.now, changed_at=origin.now))
-    return ids
+    return Missed(ids, after_this)
+
+
+def _with_prefix(session: Session, vault: Vault, record_ids: Sequence[int], prefix: str) -> set[int]:
+    """Those of the records whose native id begins with a prefix; facts hold only its HMAC, so the body is unsealed.
+
+    Only records that the run did not see come here: few, since what a source still lists is marked seen.
+    """
+    bodies = dict(
+        session.execute(
+            select(component.c.payload_id, component.c.record_id)
+            .join(version, version.c.id == component.c.version_id)
+            .where(
+                component.c.record_id.in_(record_ids),
+                component.c.role == ComponentRole.BODY.value,
+                version.c.number == 1,
+            )
+        )
+        .tuples()
+        .all()
+    )
+    contents = read_many(session, vault, OwnerKind.RECORD, list(bodies))
+    return {bodies[one] for one, data in contents.items() if unpacked(data)["native_id"].startswith(prefix)}
 
 
 def _row(origin: Origin, record_id: int, kind: ObservationKind, since: int | None, evidence: str) -> dict[str, object]:

@@ -15,8 +15,11 @@ from archiver.vault import Owner, Vault
 from archiver.vault.objects import StoredObject
 from archiver.vault.payloads import Sealed, seal_content, seal_object
 from schema.canonical import match_bytes
-from schema.item import Blob, Item, Unreadable
-from schema.vocab import ComponentRole, Direction, Kind, ObservationKind, OwnerKind, Precision, Visibility
+from schema.item import Blob, Item, Party, Unreadable
+from schema.vocab import AddressKind, ComponentRole, Direction, Kind, ObservationKind, OwnerKind, Precision, Visibility
+
+_REMEMBERED = 100_000
+"""Addresses whose keys a run keeps in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Preparer:
         self._vault, self._ids, self._origin, self._spooled = vault, ids, origin, spooled
         self._threads: dict[bytes, int] = {}
         self._parties: dict[bytes, int] = {}
+        self._party_keys: dict[tuple[AddressKind, str], bytes] = {}
 
     def prepare(self, session: Session, items: Sequence[Item | Unreadable]) -> Prepared:
         """Turn items into rows; session only reads."""
@@ -67,8 +71,8 @@ class Preparer:
     def _match(self, item: Item | Unreadable) -> bytes:
         if isinstance(item, Unreadable):
             raw = item.raw.sha256 if isinstance(item.raw, Blob) else sha256(item.raw).digest()
-            return self._vault.keyed("match", raw)
-        return self._vault.keyed("match", match_bytes(item))
+            return self._vault.keyed_bytes("match", raw)
+        return self._vault.keyed_bytes("match", match_bytes(item))
 
     def _meet(self, session: Session, items: Sequence[Item | Unreadable], out: Prepared) -> None:
         """Find or make the threads and parties of a batch."""
@@ -80,7 +84,7 @@ class Preparer:
             if item.thread_id is not None:
                 threads.setdefault(self._thread_key(item.thread_id))
             for party in item.parties:
-                parties.setdefault(self._party_key(party_key(party, self._origin.region)), party.kind.value)
+                parties.setdefault(self._party_key(party), party.kind.value)
         unmet = [key for key in threads if key not in self._threads]
         self._threads.update(known_threads(session, unmet))
         for key in unmet:
@@ -97,8 +101,14 @@ class Preparer:
     def _thread_key(self, thread_id: str) -> bytes:
         return self._vault.keyed("thread", str(self._origin.source_id), thread_id)
 
-    def _party_key(self, written: str) -> bytes:
-        return self._vault.keyed("party", written)
+    def _party_key(self, party: Party) -> bytes:
+        written = (party.kind, party.address)
+        key = self._party_keys.get(written)
+        if key is None:
+            if len(self._party_keys) > _REMEMBERED:
+                self._party_keys.clear()
+            key = self._party_keys[written] = self._vault.keyed("party", party_key(party, self._origin.region))
+        return key
 
     def _new(self, item: Item | Unreadable, key: bytes, match: bytes, out: Prepared) -> tuple[KnownRecord, Owner]:
         record_id = self._ids.take("record")
@@ -111,7 +121,7 @@ class Preparer:
         if isinstance(item, Item):
             linked: dict[int, Row] = {}
             for party in item.parties:
-                party_id = self._parties[self._party_key(party_key(party, self._origin.region))]
+                party_id = self._parties[self._party_key(party)]
                 linked.setdefault(party_id, {"record_id": record_id, "party_id": party_id, "role": party.role.value})
             out.record_parties.extend(linked.values())
         known = KnownRecord(record_id, 0, facts["hidden"], destroyed=False, absent=False)

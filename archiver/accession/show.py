@@ -13,6 +13,7 @@ from archiver.accession.content import unpacked
 from archiver.archive import Archive
 from archiver.errors import NotFound, Refused
 from archiver.vault.payloads import ContentDestroyed, read_many, stream
+from schema.db.audit import audit_event
 from schema.db.capture import capture
 from schema.db.people import custodian, person
 from schema.db.record import component, observation, record, tombstone, version
@@ -218,10 +219,19 @@ def _source(session: Session, source_id: int) -> dict[str, Any]:
 
 def _declaration(session: Session, declaration_id: int) -> dict[str, Any]:
     row = session.execute(select(declaration).where(declaration.c.id == declaration_id)).mappings().one()
-    found = {key: row[key] for key in ("id", "state", "starts_on", "ends_on", "declared_at", "decided_at")}
-    for key in ("declared_by", "decided_by"):
-        found[key] = session.execute(select(person.c.name).where(person.c.id == row[key])).scalar()
-    return found
+    declarer = session.execute(select(person.c.name).where(person.c.id == row["declared_by"])).scalar_one()
+    # The row names who decided last; who approved stays in the log also after a withdrawal.
+    approval = session.execute(
+        select(audit_event.c.at, person.c.name)
+        .join(person, person.c.id == audit_event.c.actor_id)
+        .where(audit_event.c.act == "declaration.approved", audit_event.c.object_id == declaration_id)
+    ).one_or_none()
+    return {
+        **{key: row[key] for key in ("id", "state", "starts_on", "ends_on", "declared_at")},
+        "declared_by": declarer,
+        "approved_at": approval.at if approval else None,
+        "approved_by": approval.name if approval else None,
+    }
 
 
 def _received(archive: Archive, session: Session, state: State) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from archiver.accession.batch import Prepared
 from archiver.accession.known import known_parties
 from archiver.accession.prepare import Origin
+from archiver.database import insert_many
 from archiver.vault.payloads import store
 from schema.db.record import component, observation, party, record, record_party, thread, tombstone, version
 
@@ -25,8 +26,7 @@ def write(session: Session, prepared: Prepared, origin: Origin) -> None:
         (record_party, prepared.record_parties),
         (observation, prepared.observations),
     ):
-        if rows:
-            session.execute(insert(table), rows)
+        insert_many(session, table, rows)
     if prepared.edited:
         session.execute(
             update(record).where(record.c.id == bindparam("b_id")).values(changed_at=origin.now, versions=bindparam("versions")),

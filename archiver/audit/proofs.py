@@ -1,24 +1,23 @@
-"""Proofs that anyone can check against a signed head."""
+"""Proofs that anyone can check against a signed head; reading only."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archiver.audit.heads import Signer, leaves, sign_head
+from archiver.audit.heads import leaves
 from archiver.audit.merkle import consistency_proof, inclusion_proof, root_of
 from archiver.errors import NotFound
 from schema.db.audit import audit_event
-from schema.wire.audit import ConsistencyProof, InclusionProof
+from schema.wire.audit import ConsistencyProof, InclusionProof, SignedHead
 
 
-def prove_event(session: Session, signer: Signer, event_id: int, now: int) -> InclusionProof:
-    """Prove that an event is in the log; raises NotFound."""
+def prove_event(session: Session, head: SignedHead, event_id: int) -> InclusionProof:
+    """Prove that an event is in the log that a head signs; raises NotFound."""
     found = session.execute(
         select(audit_event.c.position, audit_event.c.leaf).where(audit_event.c.id == event_id)
     ).one_or_none()
-    if found is None or found.position is None:
+    if found is None or found.position is None or found.position >= head.size:
         raise NotFound(noun="audit event", name=event_id)
-    head = sign_head(session, signer, now)
-    path = inclusion_proof(list(leaves(session, head.size)), found.position)
+    path = inclusion_proof(leaves(session, head.size), found.position)
     return InclusionProof(
         event=event_id,
         position=found.position,
@@ -28,12 +27,11 @@ def prove_event(session: Session, signer: Signer, event_id: int, now: int) -> In
     )
 
 
-def prove_since(session: Session, signer: Signer, old_size: int, now: int) -> ConsistencyProof:
-    """Prove that nothing in the first `old_size` entries changed since; raises NotFound where the log is shorter."""
-    head = sign_head(session, signer, now)
+def prove_since(session: Session, head: SignedHead, old_size: int) -> ConsistencyProof:
+    """Prove that the first `old_size` entries are unchanged in the log that a head signs; raises NotFound."""
     if not 0 < old_size <= head.size:
         raise NotFound(noun="head of size", name=old_size)
-    entries = list(leaves(session, head.size))
+    entries = leaves(session, head.size)
     return ConsistencyProof(
         old_size=old_size,
         old_root=root_of(entries[:old_size]).hex(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 
 import typer
@@ -41,5 +42,13 @@ def numbers(written: str, letter: str) -> list[int]:
     """Ids separated by commas or spaces; raises UsageError."""
     return [number(one, letter) for one in written.replace(",", " ").split()]
 
+
+def day(written: datetime | None) -> date | None:
+    """The day of a date option."""
+    return None if written is None else written.date()
+
+
+DAY = ["%Y-%m-%d"]
+"""How dates are written in options (`formats=DAY`)."""
 
 JSON = typer.Option("--json", help="Print one JSON object for scripts.")

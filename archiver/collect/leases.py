@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from archiver.archive import Archive
 from archiver.errors import Locked
@@ -45,13 +46,17 @@ def _take(archive: Archive, name: str, holder: str) -> None:
     with archive.unit() as session:
         now = archive.now()
         row = session.execute(select(lease.c.holder, lease.c.until).where(lease.c.name == name)).one_or_none()
-        if row is not None and row.until > now and row.holder != holder and not _is_dead(row.holder):
+        if row is not None and row.until > now and row.holder != holder and not is_dead(row.holder):
             raise Locked(holder=f"{row.holder}, working on {name}")
         session.execute(delete(lease).where(lease.c.name == name))
-        session.execute(insert(lease).values(name=name, holder=holder, until=now + EXPIRY_MS))
+        try:
+            session.execute(insert(lease).values(name=name, holder=holder, until=now + EXPIRY_MS))
+        except IntegrityError:  # another worker took it just now, which only PostgreSQL allows
+            raise Locked(holder=f"another process, working on {name}") from None
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
+    """Whether a holder was a process of this machine that no longer runs."""
     host, _, process = holder.rpartition(":")
     if host != socket.gethostname():
         return False

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from archiver.access import Actor, require
 from archiver.archive import Archive
 from archiver.clock import city_date
-from archiver.database import next_number, reserve
 from archiver.data_requests.deadlines import RequestDate, closed_request_hold_until, compute, principal
+from archiver.database import next_number, reserve
 from archiver.errors import NotFound, Refused, UsageError
 from archiver.retain.holds import Narrowing, hold_of_request, place_preliminary, turn_closed
 from archiver.sources.persons import person_id
@@ -62,10 +62,9 @@ def open_request(
         raise UsageError(problem="say in a few words what was asked for (--summary)")
     if involved is ArchiveInvolved.NO and not reason:
         raise UsageError(problem="`--archive no` places no hold, so it needs a reason (--reason)")
-    law = loader.jurisdiction(archive.city.jurisdiction)
-    dates = compute(
-        law, kind, received, options=archive.city.holiday_options, city_targets=archive.city.city_targets
-    )
+    city = archive.city
+    law = loader.jurisdiction(city.jurisdiction)
+    dates = compute(law, kind, received, options=city.holiday_options, city_targets=city.city_targets)
     request_id = reserve(session, "data_request", 1)
     number = f"Q{today.year}-{next_number(session, 'request', today.year)}"
     owner = archive.vault.add_owner(session, OwnerKind.REQUEST, request_id)

@@ -12,6 +12,7 @@ from archiver.index.documents import build
 from archiver.index.engines.contract import Engine
 from archiver.index.extract.extractor import Extractor
 from archiver.index.loading import load
+from archiver.index.opening import Choice, chosen, index_turn
 from archiver.index.texts import find_texts, write_texts
 from archiver.sources.registry import Source, list_sources
 from schema.vocab import ComponentRole, OutboxKind
@@ -21,10 +22,20 @@ BATCH = 500
 
 
 class Indexer:
-    """Keeps one engine up to date with the outbox."""
+    """Keeps one engine up to date with the outbox.
 
-    def __init__(self, archive: Archive, engine: Engine, extractor: Extractor) -> None:
+    While the index is rebuilt, or once it was replaced, it writes nothing and leaves the work in the outbox.
+    """
+
+    def __init__(
+        self, archive: Archive, engine: Engine | None, extractor: Extractor, choice: Choice | None = None
+    ) -> None:
+        """engine: None where it cannot be opened; then all work stays in the outbox.
+
+        choice: what was in use before the engine was opened; by default what is in use now.
+        """
         self._archive, self._engine, self._extractor = archive, engine, extractor
+        self._choice = choice or chosen(archive)
         self._ids = IdPool(archive.database)
         self._sources: dict[int, Source] = {}
         self.done: list[int] = []
@@ -32,9 +43,20 @@ class Indexer:
 
     def add(self, documents: Sequence[Document], task: int | None) -> None:
         """Write documents that were built while their records were in memory."""
-        self._engine.write(documents, (), task or self._engine.watermark())
-        if task is not None:
+        if self._write(documents, (), task) and task is not None:
             self.done.append(task)
+
+    def _write(self, documents: Sequence[Document], removed: Sequence[int], task: int | None) -> bool:
+        if self._engine is None:
+            return False
+        with index_turn(self._archive, self._choice) as ours:
+            if ours:
+                self._engine.write(documents, removed, task or self._engine.watermark())
+            return ours
+
+    def _may_write(self) -> bool:
+        with index_turn(self._archive, self._choice) as ours:
+            return ours and self._engine is not None
 
     def drain(self) -> Iterator[int]:
         """Work off the outbox; yields how many records each step indexed."""
@@ -48,7 +70,8 @@ class Indexer:
                 return
             task = tasks[0]
             if task.kind is OutboxKind.REMOVE:
-                self._engine.write((), task.records, task.id)
+                if not self._write((), task.records, task.id):
+                    return
             else:
                 for start in range(0, len(task.records), BATCH):
                     chunk = task.records[start : start + BATCH]
@@ -56,7 +79,8 @@ class Indexer:
                     present = {one.record_id for one in documents}
                     last = start + BATCH >= len(task.records)
                     lost = [one for one in chunk if one not in present]
-                    self._engine.write(documents, lost, task.id if last else self._engine.watermark())
+                    if not self._write(documents, lost, task.id if last else None):
+                        return
                     yield len(chunk)
             self.done.append(task.id)
 

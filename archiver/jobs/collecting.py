@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from archiver.archive import Archive
 from archiver.errors import NotFound
 from archiver.index.drain import Indexer
-from archiver.index.opening import open_index
+from archiver.index.engines.contract import Engine
+from archiver.index.engines.registry import IndexUnusable
 from archiver.index.extract.extractor import Extractor
+from archiver.index.opening import chosen, open_index
+from archiver.index.rebuild import work_off
 from archiver.pipeline import Receipt, Run
 from archiver.sources.registry import find_source, list_sources
 from schema.vocab import Outcome
@@ -31,28 +34,51 @@ class Overall:
 
 
 def collect_sources(
-    archive: Archive, names: Sequence[str] | None, *, stopped: Callable[[], bool] = lambda: False
+    archive: Archive,
+    names: Sequence[str] | None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    unusable: Callable[[IndexUnusable], None] | None = None,
 ) -> Iterator[Step]:
-    """Collect the named sources, or all that are active; raises NotFound before anything is read."""
+    """Collect the named sources, or all that are active; raises NotFound before anything is read.
+
+    stopped: asked after each step; the source in hand is left at its cursor, the others are not begun.
+    unusable: told when the index cannot be opened; the sources are read all the same and wait in the outbox.  Without
+    it IndexUnusable is raised.
+    """
     with archive.reading() as session:
         sources = list_sources(session) if names is None else [find_source(session, name) for name in names]
     if gone := next((one for one in sources if not one.active), None):
         raise NotFound(noun="active source", name=gone.name)
-    engine = open_index(archive)
+    choice = chosen(archive)
+    engine = _opened(archive, unusable)
     try:
         with Extractor(workers=archive.config.collect.workers) as extractor:
-            indexer = Indexer(archive, engine, extractor)
+            indexer = Indexer(archive, engine, extractor, choice)
             for source in sources:
+                if stopped():
+                    break
                 run = Run(archive, source, indexer, stopped=stopped)
                 for seen in run.steps():
                     yield Step(seen, run.total)
                 yield Step(run.receipt.counts.seen, receipt=run.receipt)
-                if stopped():
-                    break
             for _ in indexer.drain():
                 pass
     finally:
-        engine.close()
+        if engine is not None:
+            engine.close()
+    if chosen(archive) != choice:
+        work_off(archive)  # the index was rebuilt meanwhile, and this run left its work in the outbox
+
+
+def _opened(archive: Archive, unusable: Callable[[IndexUnusable], None] | None) -> Engine | None:
+    try:
+        return open_index(archive)
+    except IndexUnusable as error:
+        if unusable is None:
+            raise
+        unusable(error)
+        return None
 
 
 def overall(receipts: Sequence[Receipt]) -> Overall:
@@ -66,4 +92,3 @@ def overall(receipts: Sequence[Receipt]) -> Overall:
     if all(one.outcome is Outcome.REFUSED for one in bad):
         return Overall("refused", 4)
     return Overall("failed", 1)
-

@@ -102,5 +102,3 @@ def _first_administrator(folder: Path) -> str:
     finally:
         archive.close()
     return login
-
-

@@ -44,9 +44,7 @@ def numbered(session: Session, request_id: int) -> list[Numbered]:
             select(production_entry.c.candidate_id, production_entry.c.number)
             .join(production, production.c.id == production_entry.c.production_id)
             .where(production.c.request_id == request_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     rows = session.execute(
         select(candidate, record.c.sent_at)
@@ -54,7 +52,9 @@ def numbered(session: Session, request_id: int) -> list[Numbered]:
         .where(candidate.c.request_id == request_id, record.c.destroyed_at.is_(None))
     ).mappings()
     ordered = sorted(rows, key=_order)
-    fresh = (f"{PREFIX}{position:06d}" for position in range(len(set(before.values())) + 1, len(ordered) + len(before) + 2))
+    fresh = (
+        f"{PREFIX}{position:06d}" for position in range(len(set(before.values())) + 1, len(ordered) + len(before) + 2)
+    )
     listed = [
         Numbered(
             before.get(row["id"]) or next(fresh),
@@ -106,7 +106,9 @@ def _records(
     chosen = select(component).where(component.c.version_id.in_([row[version.c.id] for row in versions]))
     for part in session.execute(chosen.order_by(component.c.position)).mappings():
         parts.setdefault(part["version_id"], []).append(part)
-    bodies = read_many(session, archive.vault, OwnerKind.RECORD, [parts[row[version.c.id]][0]["payload_id"] for row in versions])
+    bodies = read_many(
+        session, archive.vault, OwnerKind.RECORD, [parts[row[version.c.id]][0]["payload_id"] for row in versions]
+    )
     keys = dict(
         session.execute(
             select(retention_tag.c.record_id, series.c.key)
@@ -115,9 +117,7 @@ def _records(
                 retention_tag.c.record_id.in_([row[version.c.record_id] for row in versions]),
                 retention_tag.c.ended_at.is_(None),
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     made = {}
     for row in versions:
@@ -163,9 +163,7 @@ def _entry(
         thread=content.get("thread_title") or "",
         title=content.get("title") or "",
         text=content.get("text") or "",
-        files=tuple(
-            _file(archive, part, name[0]) for part, name in zip(attached, content["attachments"], strict=True)
-        ),
+        files=tuple(_file(archive, part, name[0]) for part, name in zip(attached, content["attachments"], strict=True)),
         raw=_file(archive, raw, _raw_name(raw["media_type"])) if raw else None,
         url=content.get("url") or "",
         edited=versions > 1,
@@ -227,5 +225,3 @@ def _files(archive: Archive, session: Session, batch: Sequence[Numbered]) -> dic
             digest=row["digest"].hex(),
         )
     return made
-
-

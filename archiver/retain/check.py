@@ -20,7 +20,7 @@ def check(archive: Archive, session: Session) -> dict[str, Any]:
         .where(retention_tag.c.ended_at.is_(None), record.c.destroyed_at.is_(None))
         .group_by(retention_tag.c.series_id)
     )
-    records: dict[int, int] = dict(session.execute(counted).tuples().all())
+    records: dict[int, int] = dict(session.execute(counted).all())
     waiting: list[dict[str, Any]] = []
     without_rule = 0
     for one in all_series(session):

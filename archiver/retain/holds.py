@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from archiver import outbox
 from archiver.access import Actor, require
 from archiver.archive import Archive
-from archiver.errors import NotFound, Refused
-from archiver.vault.payloads import keep_text
+from archiver.errors import NotFound, Refused, UsageError
+from archiver.vault.payloads import keep_text, read_text
 from schema.db.hold import hold, hold_member, hold_source
+from schema.db.people import person
 from schema.db.record import record
 from schema.vocab import HoldKind, HoldScope, HoldState, OutboxKind, OwnerKind, Role
 
@@ -34,9 +35,11 @@ def place(
 ) -> int:
     """Place a hold on listed records; in force when the caller's transaction commits.
 
-    Raises Refused, NotFound naming a record that does not exist or was destroyed earlier.
+    Raises Refused, UsageError without records, NotFound naming a record that does not exist or was destroyed earlier.
     """
     require(actor, Role.RECORDS_OFFICER, Role.CLERK, Role.ATTORNEY)
+    if not records:
+        raise UsageError(problem="a hold covers at least one record; nothing was held")
     new = _begin(archive, session, actor, kind=kind, scope=HoldScope.MEMBERS, matter=matter, reason=reason)
     added = add_members(archive, session, new, records)
     _activate(session, new)
@@ -209,6 +212,25 @@ def list_holds(session: Session, *, lifted: bool = False) -> list[dict[str, Any]
         for row in rows
         if lifted or row["state"] != HoldState.LIFTED.value
     ]
+
+
+def show_hold(archive: Archive, session: Session, hold_id: int) -> dict[str, Any]:
+    """One hold with its reason and the ids of its members; raises NotFound."""
+    found = next((one for one in list_holds(session, lifted=True) if one["id"] == hold_id), None)
+    if found is None:
+        raise NotFound(noun="hold", name=f"H{hold_id}")
+    row = session.execute(select(hold).where(hold.c.id == hold_id)).mappings().one()
+    members = select(hold_member.c.record_id).where(hold_member.c.hold_id == hold_id).order_by(hold_member.c.record_id)
+    names = {
+        key: session.execute(select(person.c.name).where(person.c.id == row[key])).scalar()
+        for key in ("placed_by", "lifted_by")
+    }
+    return {
+        **found,
+        **names,
+        "reason": read_text(session, archive.vault, row["reason_payload_id"]),
+        "records": list(session.execute(members).scalars()),
+    }
 
 
 def holds_of_record(session: Session, record_id: int) -> list[int]:

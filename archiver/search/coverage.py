@@ -28,7 +28,9 @@ class SourceCoverage:
         return {
             "source": self.source,
             "last_success": iso(self.last_success),
-            "gaps": [{"since": iso(since), "until": iso(until), "reason": reason} for since, until, reason in self.gaps],
+            "gaps": [
+                {"since": iso(since), "until": iso(until), "reason": reason} for since, until, reason in self.gaps
+            ],
             "without_text": self.without_text,
         }
 
@@ -40,9 +42,7 @@ def coverage(session: Session) -> list[SourceCoverage]:
             select(capture.c.source_id, func.max(capture.c.started_at))
             .where(capture.c.outcome.in_((Outcome.OK.value, Outcome.WARNINGS.value)))
             .group_by(capture.c.source_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     gaps: dict[int, list[tuple[int | None, int | None, str]]] = {}
     for row in session.execute(select(gap).order_by(gap.c.id)):
@@ -68,7 +68,7 @@ def _without_text(session: Session) -> dict[int, int]:
         )
         .group_by(record.c.source_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def captured_through(covered: list[SourceCoverage]) -> int | None:

@@ -1,13 +1,14 @@
 """Custodians, and the bodies on which they sit for dated terms."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from archiver.access import Actor, require
 from archiver.archive import Archive
-from archiver.errors import AlreadyExists, NotFound
+from archiver.errors import AlreadyExists, NotFound, UsageError
 from schema.db.people import body, custodian, membership
 from schema.vocab import CustodianKind, Role
 
@@ -49,6 +50,8 @@ def list_custodians(session: Session) -> list[dict[str, object]]:
 def add_body(archive: Archive, session: Session, actor: Actor, *, name: str, majority: int) -> int:
     """Add a council or board, with the number of members that makes a majority."""
     require(actor, Role.ADMINISTRATOR, Role.CLERK)
+    if majority < 1:
+        raise UsageError(problem="a majority is at least one member")
     if session.execute(select(body.c.id).where(body.c.name == name)).first():
         raise AlreadyExists(noun="body", name=name)
     new = int(session.execute(insert(body).values(name=name, majority=majority).returning(body.c.id)).scalar_one())
@@ -64,18 +67,23 @@ def add_membership(
     found = session.execute(select(body.c.id).where(body.c.name == body_name)).scalar()
     if found is None:
         raise NotFound(noun="body", name=body_name)
+    if until is not None and until <= since:
+        raise UsageError(problem="a term ends after it begins")
     values = {
         "body_id": found,
         "custodian_id": custodian_id(session, member),
         "started_on": since,
         "ended_on": until,
     }
+    same = [getattr(membership.c, key) == values[key] for key in ("body_id", "custodian_id", "started_on")]
+    if session.execute(select(membership.c.id).where(*same)).first():
+        raise AlreadyExists(noun=f"term of {member}", name=f"from {since}")
     new = int(session.execute(insert(membership).values(values).returning(membership.c.id)).scalar_one())
     archive.record_act(session, "membership.add", "membership", new, actor_id=actor.id)
     return new
 
 
-def list_bodies(session: Session) -> list[dict[str, object]]:
+def list_bodies(session: Session) -> list[dict[str, Any]]:
     """All bodies with their terms, newest first."""
     terms: dict[int, list[dict[str, object]]] = {}
     rows = session.execute(

@@ -14,6 +14,7 @@ from archiver.clock import start_of_day
 from archiver.errors import NotFound, Refused, UsageError
 from archiver.scope import Scope, ScopeRule
 from archiver.vault.payloads import keep_text, read_text
+from schema.db.people import custodian, person
 from schema.db.sources import account, declaration, declaration_rule, device
 from schema.vocab import DeclarationState, Kind, Ownership, OwnerKind, Role, Visibility
 
@@ -45,6 +46,8 @@ def declare(
         raise NotFound(noun=table.name, name=name)
     if subject["ownership"] == Ownership.CITY.value:
         raise UsageError(problem=f"{name} is the city's own: it is collected without a declaration")
+    if ends_on is not None and ends_on <= starts_on:
+        raise UsageError(problem=f"a declaration from {starts_on} ends after that day, not on {ends_on}")
     if not rules:
         raise UsageError(problem="a declaration says what is city business: give at least one rule")
     for rule in rules:
@@ -73,6 +76,8 @@ def declare(
 def _parsed(rule: dict[str, Any]) -> ScopeRule:
     if not rule or set(rule) - RULE_KEYS:
         raise UsageError(problem=f"a rule has any of {', '.join(sorted(RULE_KEYS))}; got {', '.join(sorted(rule)) or 'nothing'}")
+    if not all(isinstance(part, list) and part and all(isinstance(one, str) for one in part) for part in rule.values()):
+        raise UsageError(problem="each part of a rule is a list of texts with at least one, as {\"words\": [\"plow\"]}")
     try:
         return ScopeRule(
             parties=frozenset(rule.get("parties", ())),
@@ -92,6 +97,8 @@ def decide(archive: Archive, session: Session, actor: Actor, declaration_id: int
     """
     row = _row(session, declaration_id)
     state = DeclarationState(row["state"])
+    if state is DeclarationState.WITHDRAWN:
+        raise Refused(reason=f"declaration {declaration_id} is withdrawn", action="Declare anew.")
     if approve:
         require(actor, Role.ADMINISTRATOR)
         if state is not DeclarationState.PENDING:
@@ -101,6 +108,8 @@ def decide(archive: Archive, session: Session, actor: Actor, declaration_id: int
                 reason="who declared does not approve",
                 action="Ask another administrator to run `archiver declaration approve`.",
             )
+    elif row["declared_by"] != actor.id:
+        require(actor, Role.ADMINISTRATOR, Role.CLERK, Role.RECORDS_OFFICER)
     new = DeclarationState.APPROVED if approve else DeclarationState.WITHDRAWN
     session.execute(
         update(declaration)
@@ -123,28 +132,50 @@ def scope_of(archive: Archive, session: Session, declaration_id: int) -> Scope:
     """What a declaration lets through, from its first day to the day before its end in the city's time zone."""
     row = _row(session, declaration_id)
     zone = archive.city.timezone
-    payloads = session.execute(
-        select(declaration_rule.c.payload_id).where(declaration_rule.c.declaration_id == declaration_id)
-    ).scalars()
-    rules = tuple(_parsed(json.loads(read_text(session, archive.vault, one) or "{}")) for one in payloads)
+    rules = tuple(_parsed(one) for one in _rules(archive, session, declaration_id))
     until = start_of_day(row["ends_on"], zone) if row["ends_on"] else None
     return Scope(rules, start_of_day(row["starts_on"], zone), until)
 
 
-def list_declarations(archive: Archive, session: Session) -> list[dict[str, Any]]:
-    """All declarations with their statements and rules."""
-    shown = []
-    for row in session.execute(select(declaration).order_by(declaration.c.id)).mappings():
-        rules = session.execute(
-            select(declaration_rule.c.payload_id).where(declaration_rule.c.declaration_id == row["id"])
-        ).scalars()
-        shown.append(
-            {
-                **{key: row[key] for key in ("id", "custodian_id", "account_id", "device_id", "state", "starts_on", "ends_on")},
-                "statement": read_text(session, archive.vault, row["text_payload_id"]),
-                "rules": [json.loads(read_text(session, archive.vault, one) or "{}") for one in rules],
-            }
+def list_declarations(archive: Archive, session: Session, declaration_id: int | None = None) -> list[dict[str, Any]]:
+    """All declarations, or one, with their statements and rules; raises NotFound for one that there is not."""
+    declarer, decider = person.alias(), person.alias()
+    chosen = (
+        select(
+            declaration,
+            custodian.c.name.label("custodian"),
+            account.c.name.label("account"),
+            device.c.name.label("device"),
+            declarer.c.name.label("declarer"),
+            decider.c.name.label("decider"),
         )
-    return shown
+        .join(custodian, custodian.c.id == declaration.c.custodian_id)
+        .join(declarer, declarer.c.id == declaration.c.declared_by)
+        .join(decider, decider.c.id == declaration.c.decided_by, isouter=True)
+        .join(account, account.c.id == declaration.c.account_id, isouter=True)
+        .join(device, device.c.id == declaration.c.device_id, isouter=True)
+        .order_by(declaration.c.id)
+    )
+    if declaration_id is not None:
+        _row(session, declaration_id)
+        chosen = chosen.where(declaration.c.id == declaration_id)
+    kept = ("id", "custodian", "account", "device", "state", "starts_on", "ends_on", "declared_at", "decided_at")
+    return [
+        {
+            **{key: row[key] for key in kept},
+            "declared_by": row["declarer"],
+            "decided_by": row["decider"],
+            "statement": read_text(session, archive.vault, row["text_payload_id"]),
+            "rules": _rules(archive, session, row["id"]),
+        }
+        for row in session.execute(chosen).mappings().all()
+    ]
 
 
+def _rules(archive: Archive, session: Session, declaration_id: int) -> list[dict[str, list[str]]]:
+    payloads = session.execute(
+        select(declaration_rule.c.payload_id)
+        .where(declaration_rule.c.declaration_id == declaration_id)
+        .order_by(declaration_rule.c.id)
+    ).scalars()
+    return [json.loads(read_text(session, archive.vault, one) or "{}") for one in payloads.all()]

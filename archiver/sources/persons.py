@@ -1,5 +1,7 @@
 """Persons: who signs in, acts and is named in the audit log."""
 
+from typing import Any
+
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,8 @@ def add_person(
         require(actor, Role.ADMINISTRATOR)
     if session.execute(select(person.c.id).where(person.c.login == login)).first():
         raise AlreadyExists(noun="person", name=login)
+    if os_login and session.execute(select(person.c.id).where(person.c.os_login == os_login)).first():
+        raise AlreadyExists(noun="person bound to the operating system's login", name=os_login)
     values = {"name": name, "login": login, "os_login": os_login, "email": email, "added_at": archive.now()}
     person_id = int(session.execute(insert(person).values(values).returning(person.c.id)).scalar_one())
     by = actor.id if actor else None
@@ -83,7 +87,7 @@ def person_id(session: Session, login: str) -> int:
     return int(found)
 
 
-def list_persons(session: Session) -> list[dict[str, object]]:
+def list_persons(session: Session) -> list[dict[str, Any]]:
     """Everyone, with the roles that they hold now."""
     roles: dict[int, list[str]] = {}
     held = select(person_role.c.person_id, person_role.c.role).where(person_role.c.ended_at.is_(None))
@@ -94,6 +98,7 @@ def list_persons(session: Session) -> list[dict[str, object]]:
         {
             "id": row["id"],
             "login": row["login"],
+            "os_login": row["os_login"],
             "name": row["name"],
             "email": row["email"],
             "active": row["active"],

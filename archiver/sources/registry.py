@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from archiver.access import Actor, require
@@ -60,7 +60,7 @@ def add_source(
     Raises UsageError for an unknown connector or setting, AlreadyExists, NotFound, Refused.
     """
     require(actor, Role.ADMINISTRATOR, Role.CLERK, Role.RECORDS_OFFICER)
-    if session.execute(select(source.c.id).where(source.c.name == name, source.c.removed_at.is_(None))).first():
+    if session.execute(select(source.c.id).where(source.c.name == name)).first():  # a removed one keeps its name
         raise AlreadyExists(noun="source", name=name)
     info = info_of(connector)
     plain, secrets = _checked(info, settings)
@@ -174,7 +174,7 @@ def _chosen() -> Any:
     )
 
 
-def _source(row: Mapping[str, Any]) -> Source:
+def _source(row: RowMapping) -> Source:
     return Source(
         id=row["id"],
         name=row["name"],

@@ -7,6 +7,7 @@ from archiver.access import Actor, require
 from archiver.archive import Archive
 from archiver.errors import AlreadyExists, NotFound, UsageError
 from archiver.sources.custodians import custodian_id
+from schema.db.people import custodian
 from schema.db.sources import account, device
 from schema.vocab import DeviceKind, Ownership, Platform, Role
 
@@ -70,5 +71,7 @@ def subject_id(session: Session, table: Table, name: str) -> int:
 
 
 def list_subjects(session: Session, table: Table) -> list[dict[str, object]]:
-    """All accounts or devices."""
-    return [dict(row) for row in session.execute(select(table).order_by(table.c.name)).mappings()]
+    """All accounts or devices, with the names of their custodians."""
+    chosen = select(table, custodian.c.name.label("custodian"))
+    joined = chosen.join(custodian, custodian.c.id == table.c.custodian_id, isouter=True)
+    return [dict(row) for row in session.execute(joined.order_by(table.c.name)).mappings()]

@@ -1,4 +1,4 @@
-"""Derivations: what was made from an owner's content, sealed under the same key, so that it goes when the owner goes."""
+"""Derivations: what was made from an owner's content, sealed under the same key, so that it goes with the owner."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

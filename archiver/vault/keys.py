@@ -1,5 +1,6 @@
 """The master key, and one random data key for each owner."""
 
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,11 +9,11 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from archiver.errors import WrongKey
-from archiver.vault.objects import ObjectStore
+from archiver.vault.objects import ObjectStore, sync_folder
 from archiver.vault.sealing import KEY, NONCE
 from schema.db.vault import master, owner_key
 from schema.vocab import OwnerKind
@@ -43,8 +44,13 @@ class Vault:
         """A fresh random data key and the `owner_key` row that keeps it wrapped."""
         random = os.urandom(KEY + NONCE)
         key, nonce = random[:KEY], random[KEY:]
-        wrapped = nonce + self._master.encrypt(nonce, key, _bound(kind, owner_id))
-        row = {"owner_kind": kind.value, "owner_id": owner_id, "master_id": self.master_id, "wrapped": wrapped}
+        wrapped = nonce + self._master.encrypt(nonce, key, bound(kind, owner_id))
+        row: dict[str, object] = {
+            "owner_kind": kind.value,
+            "owner_id": owner_id,
+            "master_id": self.master_id,
+            "wrapped": wrapped,
+        }
         return Owner(kind, owner_id, key), row
 
     def add_owner(self, session: Session, kind: OwnerKind, owner_id: int) -> Owner:
@@ -56,7 +62,7 @@ class Vault:
     def unwrap(self, kind: OwnerKind, owner_id: int, wrapped: bytes) -> Owner:
         """Open one wrapped data key; raises WrongKey."""
         try:
-            return Owner(kind, owner_id, self._master.decrypt(wrapped[:NONCE], wrapped[NONCE:], _bound(kind, owner_id)))
+            return Owner(kind, owner_id, self._master.decrypt(wrapped[:NONCE], wrapped[NONCE:], bound(kind, owner_id)))
         except InvalidTag:
             raise WrongKey(where=f"{kind.value} {owner_id}") from None
 
@@ -79,13 +85,17 @@ class Vault:
         """One owner's data key, None once it is destroyed."""
         return self.owners(session, kind, [owner_id]).get(owner_id)
 
-    def keyed(self, *parts: bytes | str) -> bytes:
+    def keyed(self, purpose: str, *parts: str) -> bytes:
         """HMAC-SHA-256 under the archive's index key, for equality without content (native ids, addresses)."""
-        message = b"\x00".join(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part for part in parts)
-        return hmac_digest(self.index_key, message, "sha256")
+        return self.keyed_bytes(purpose, "\x00".join(parts).encode("utf-8", "surrogatepass"))
+
+    def keyed_bytes(self, purpose: str, content: bytes) -> bytes:
+        """The same for bytes."""
+        return hmac_digest(self.index_key, purpose.encode() + b"\x00" + content, "sha256")
 
 
-def _bound(kind: OwnerKind, owner_id: int) -> bytes:
+def bound(kind: OwnerKind, owner_id: int) -> bytes:
+    """What a wrapped key is bound to; under another owner it does not open."""
     return f"{kind.value}:{owner_id}".encode()
 
 
@@ -95,13 +105,20 @@ def new_master_key() -> bytes:
 
 
 def write_key_file(path: Path, key: bytes) -> None:
-    """Write a master key as hex, readable by its owner only; never over an existing file."""
+    """Write a master key as hex, readable by its owner only; whole or not at all, never over an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w") as stream:
         stream.write(key.hex() + "\n")
         stream.flush()
         os.fsync(stream.fileno())
+    if path.exists():
+        temporary.unlink()
+        raise FileExistsError(errno.EEXIST, "a key is never overwritten", str(path))
+    temporary.rename(path)
+    sync_folder(path.parent)
 
 
 def parse_key(text: bytes) -> bytes:
@@ -115,27 +132,26 @@ def parse_key(text: bytes) -> bytes:
     return key
 
 
-def add_master(session: Session, key: bytes, now: int) -> int:
+def add_master(session: Session, key: bytes, now: int, until: int | None = None) -> int:
     """Register a master key by a value that only it can open; returns its id."""
     nonce = os.urandom(NONCE)
     check = nonce + AESGCM(key).encrypt(nonce, _CHECK, None)
-    return int(session.execute(insert(master).values(check=check, since=now).returning(master.c.id)).scalar_one())
+    values = {"check": check, "since": now, "until": until}
+    return int(session.execute(insert(master).values(values).returning(master.c.id)).scalar_one())
+
+
+def opens(key: bytes, check: bytes) -> bool:
+    """Whether a key is the master that a check value was made with."""
+    try:
+        AESGCM(key).decrypt(check[:NONCE], check[NONCE:], None)
+    except InvalidTag:
+        return False
+    return True
 
 
 def find_master(session: Session, key: bytes) -> int:
     """The id of the living master that a key is; raises WrongKey."""
     for master_id, check in session.execute(select(master.c.id, master.c.check).where(master.c.until.is_(None))):
-        try:
-            AESGCM(key).decrypt(check[:NONCE], check[NONCE:], None)
-        except InvalidTag:
-            continue
-        return int(master_id)
+        if opens(key, check):
+            return int(master_id)
     raise WrongKey
-
-
-def drop_keys(session: Session, master_id: int) -> int:
-    """Delete the wrapped copies of data keys under a retired master; the guards check that newer ones exist."""
-    gone = session.execute(delete(owner_key).where(owner_key.c.master_id == master_id))
-    return int(getattr(gone, "rowcount", 0))
-
-

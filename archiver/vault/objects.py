@@ -3,6 +3,7 @@
 import os
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -78,11 +79,11 @@ class ObjectStore:
         self.path(name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[tuple[str, float]]:
-        """Every object and leftover with its modification time (seconds since 1970)."""
-        if not self.folder.exists():
-            return
-        for entry in sorted(self.folder.glob("??/*")):
-            yield entry.name, entry.stat().st_mtime
+        """Every object and leftover with its modification time (seconds since 1970), a folder at a time."""
+        for folder in sorted(self.folder.glob("??")):
+            for entry in sorted(folder.iterdir()):
+                with suppress(FileNotFoundError):  # finished, or destroyed, since it was listed
+                    yield entry.name, entry.stat().st_mtime
 
 
 def _segments(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.orm import Session
 
-from archiver.database import reserve
+from archiver.database import insert_many, reserve
 from archiver.vault.keys import Owner, Vault
 from archiver.vault.objects import StoredObject
 from archiver.vault.sealing import KEY, SealBroken, place, salted_digest, seal, unseal
@@ -18,6 +18,9 @@ ROW_LIMIT = 64 << 10
 """Bytes: larger content becomes an object."""
 
 _CHUNK = 500
+_HEADER = KEY + 32 + 8
+"""Bytes before the name of an object: its key, SHA-256 and size."""
+_NAME = 32
 
 
 class ContentDestroyed(Exception):
@@ -52,7 +55,7 @@ def seal_content(vault: Vault, owner: Owner, payload_id: int, content: bytes) ->
     return seal_object(owner, payload_id, vault.objects.write([content]))
 
 
-def _row(
+def _row(  # noqa: PLR0917  (the columns of a payload in their order)
     owner: Owner, payload_id: int, form: PayloadForm, sealed: bytes, object_name: str | None, size: int
 ) -> dict[str, object]:
     return {
@@ -70,11 +73,22 @@ def open_row(vault: Vault, owner: Owner, row: RowMapping) -> tuple[Iterator[byte
     """Content of a payload row as a stream, and its salted digest; raises SealBroken."""
     content, digest = unseal(owner.key, place(owner.kind, owner.id, row["id"]), row["sealed"])
     if row["form"] == PayloadForm.ROW.value:
+        if len(content) != row["size"]:
+            raise SealBroken
         return iter((content,)), digest
-    name = content[KEY + 40 :].decode()
-    if name != row["object_name"]:
+    header = open_header(content)
+    if (header.name, header.size) != (row["object_name"], row["size"]):
         raise SealBroken
-    return vault.objects.read(name, content[:KEY]), digest
+    return vault.objects.read(header.name, header.key), digest
+
+
+def open_header(content: bytes) -> StoredObject:
+    """The object that an unsealed payload stands for; raises SealBroken where it stands for none."""
+    name = content[_HEADER:]
+    if len(name) != _NAME or not name.isalnum():
+        raise SealBroken
+    (size,) = struct.unpack(">Q", content[_HEADER - 8 : _HEADER])
+    return StoredObject(name.decode("ascii"), content[:KEY], size, content[KEY : KEY + 32])
 
 
 def read_many(session: Session, vault: Vault, kind: OwnerKind, ids: Sequence[int]) -> dict[int, bytes]:
@@ -124,8 +138,7 @@ def write_rows(session: Session, sealed: Iterable[Sealed]) -> None:
 def store(session: Session, keys: Sequence[Mapping[str, object]], payloads: Sequence[Mapping[str, object]]) -> None:
     """Store wrapped keys and sealed payloads of a batch in the transaction of its records."""
     for table, rows in ((owner_key, keys), (payload, payloads)):
-        if rows:
-            session.execute(insert(table), rows)
+        insert_many(session, table, rows)
 
 
 __all__ = [
@@ -133,6 +146,7 @@ __all__ = [
     "ContentDestroyed",
     "Sealed",
     "keep_text",
+    "open_header",
     "open_row",
     "read_many",
     "read_text",

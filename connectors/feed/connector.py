@@ -73,9 +73,12 @@ class CONNECTOR:
         With several feeds one that fails is a warning; when all fail, the error that tells the most is raised.
         """
         run = _Run(context, dict((cursor or {}).get("feeds", {})))
+        done = 0
         for url in _urls(context):
             for page in run.source(url):
                 yield page
+                done += len(page.items)
+                context.progress(done, None, "entries")
                 if context.stopped():
                     return
         if run.errors and not run.succeeded:
@@ -94,10 +97,10 @@ class _Run:
 
     def cursor(self) -> Cursor:
         """Return the bookmark; beyond its room the feeds read longest ago are forgotten, and simply read again."""
-        kept = list(self.known.items())
-        while len(json.dumps(kept)) > CURSOR_ROOM:
-            kept = kept[len(kept) // 8 + 1 :]
-        return {"feeds": dict(kept)}
+        while len(json.dumps(self.known)) > CURSOR_ROOM:
+            for key in list(self.known)[: len(self.known) // 8 + 1]:
+                del self.known[key]
+        return {"feeds": dict(self.known)}
 
     def source(self, url: str) -> Iterator[Page]:
         """Yield the pages of one configured address: a feed, or all feeds of a folder."""

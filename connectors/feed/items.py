@@ -21,9 +21,7 @@ from schema.item import Item, Moment, Party, Provenance
 from schema.vocab import AddressKind, Direction, Kind, PartyRole, Precision, Visibility
 
 _ENTRY_NAMES = frozenset({"item", "entry"})
-_ENTRY_BYTES = re.compile(
-    rb"<((?:[\w.-]+:)?(?:item|entry))(?=[\s>/])(?:[^>]*/>|.*?</\1\s*>)", re.IGNORECASE | re.DOTALL
-)
+_ENTRY_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)(?=[\s>/])[^<>]*>", re.IGNORECASE)
 _OFFSET = re.compile(r"(?:([+-])(\d\d):?(\d\d)|(?<![A-Z])(Z|UTC?|GMT|[ECMP][SD]T))\s*$", re.IGNORECASE)
 # RFC 822 section 5.1, hours east of UTC.
 _ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
@@ -45,7 +43,7 @@ class Document:
 def parse(answer: Response) -> Document:
     """Parse a document; feedparser gets bytes in a file object, because text or bytes it may try to fetch or open.
 
-    It gets no address either: it would make every guid that is no URL relative to it, and a moved feed would get new ids.
+    It gets no address either: it would take every guid that is no URL for one relative to it.
     """
     coding = re.search(r"charset=\s*\"?([\w.:-]+)", answer.headers.get("content-type", ""), re.IGNORECASE)
     kind = f"application/xml; charset={coding[1]}" if coding else "application/xml"
@@ -76,8 +74,25 @@ def _slices(body: bytes, count: int) -> list[bytes]:
         return []
     found = [body[start:end] for start, end in _spans(body)]
     if len(found) != count:
-        found = [match[0] for match in _ENTRY_BYTES.finditer(body)]
+        found = [body[start:end] for start, end in _tag_spans(body)]
     return found if len(found) == count else []
+
+
+def _tag_spans(body: bytes) -> list[tuple[int, int]]:
+    """Find the outermost entries of a damaged document by their tags alone, in one pass however hostile it is."""
+    spans, depth, start = [], 0, 0
+    for tag in _ENTRY_TAG.finditer(body):
+        if tag[1]:
+            depth = max(0, depth - 1)
+        elif not tag[0].endswith(b"/>"):
+            start = start if depth else tag.start()
+            depth += 1
+            continue
+        elif not depth:
+            start = tag.start()
+        if not depth:
+            spans.append((start, tag.end()))
+    return spans
 
 
 def _spans(body: bytes) -> list[tuple[int, int]]:
@@ -127,7 +142,8 @@ def items(document: Document, feed_url: str, answer: Response) -> Iterator[tuple
             continue
         used.add(native_id)
         origin = Provenance(answer.retrieved_at, answer.url, answer.status, answer.request_id, f"entry {number}")
-        yield _item(entry, native_id, raw, raw_type, origin, feed_url), enclosures(entry, feed_url)
+        item = _item(entry, native_id=native_id, raw=raw, raw_type=raw_type, origin=origin, base=feed_url)
+        yield item, enclosures(entry, feed_url)
 
 
 def entry_id(entry: dict[str, Any], raw: bytes) -> str:
@@ -159,7 +175,7 @@ def _plain(value: str, media_type: str) -> str:
     return plain_text(value) if "html" in media_type else value.strip()
 
 
-def _item(entry: dict[str, Any], native_id: str, raw: bytes, raw_type: str, origin: Provenance, base: str) -> Item:
+def _item(entry: dict[str, Any], *, native_id: str, raw: bytes, raw_type: str, origin: Provenance, base: str) -> Item:
     title = _plain(_get(entry, "title") or "", str((dict.get(entry, "title_detail") or {}).get("type", "")))
     published, updated = moment(entry, "published") or moment(entry, "created"), moment(entry, "updated")
     facts = [("category", str(tag["term"])) for tag in dict.get(entry, "tags") or [] if tag.get("term")]

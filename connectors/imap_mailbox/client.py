@@ -17,8 +17,8 @@ PARTIAL = 1 << 20
 _SEARCH_SPAN = 50_000  # UIDs per SEARCH: its answer is one line, and the library refuses lines over 1,000,000 bytes
 _SEARCH_STEPS = 2000
 _LIST = re.compile(rb'\((?P<flags>[^)]*)\) (?:"\\?.?"|NIL) (?P<name>.*)', re.S)
-_UID = re.compile(rb"\bUID (\d+)")
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_UID = re.compile(rb"\bUID (\d{1,10})\b")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
 _QUOTED_BODY = re.compile(rb'BODY\[[^\]]*\](?:<\d+>)? "((?:[^"\\]|\\.)*)"')
 _EMPTY_BODY = re.compile(rb"BODY\[[^\]]*\](?:<\d+>)? NIL")
 _BEGINS = re.compile(rb"\d+ \(")
@@ -66,7 +66,7 @@ def uid_ranges(text: str) -> Iterator[tuple[int, int]]:
     """Yield the half-open ranges of a UID set such as "41,43:116"."""
     for part in text.split(","):
         first, _, last = part.strip().partition(":")
-        if first.isdigit():
+        if first.isascii() and first.isdigit() and len(part) <= 24:
             low, high = sorted((int(first), int(last) if last.isdigit() else int(first)))
             yield low, high + 1
 
@@ -219,7 +219,7 @@ class ImapClient:
         wanted = f"(MESSAGES UIDNEXT UIDVALIDITY{modseq})"
         _, data = self._call(self._connection.status, _quote(folder.wire), wanted)
         text = b" ".join(part if isinstance(part, bytes) else b" ".join(part) for part in data if part)
-        pairs = re.findall(rb"(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) (\d+)", text.upper())
+        pairs = re.findall(rb"(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) (\d{1,20})\b", text.upper())
         values = {name.decode(): int(value) for name, value in pairs}
         if not {"MESSAGES", "UIDNEXT", "UIDVALIDITY"} <= set(values):
             raise Retry(f"the answer of {self.host} makes no sense ({text[:80]!r})")
@@ -247,7 +247,7 @@ class ImapClient:
     def _number(self, name: str) -> int | None:
         data = self._connection.response(name)[1]
         last = data[-1] if data else None
-        return int(last) if isinstance(last, bytes) and last.isdigit() else None
+        return int(last) if isinstance(last, bytes) and last.isdigit() and len(last) <= 20 else None
 
     def _vanished(self) -> tuple[tuple[int, int], ...]:
         lines = self._connection.response("VANISHED")[1] or []
@@ -261,7 +261,7 @@ class ImapClient:
         step = high - low if few else max(_SEARCH_SPAN, (high - low) // _SEARCH_STEPS)
         for start in range(low, high, max(1, step)):
             _, data = self._call(self._connection.uid, "SEARCH", f"UID {start}:{min(start + step, high) - 1}")
-            found.update(int(word) for word in _joined(data).split() if word.isdigit())
+            found.update(int(word) for word in _joined(data).split() if word.isdigit() and len(word) <= 10)
         return sorted(uid for uid in found if low <= uid < high)
 
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:

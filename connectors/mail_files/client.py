@@ -1,6 +1,7 @@
 """Lists a folder of mail files, and tells in little room which of them changed since the last run."""
 
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -9,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from connectors.errors import Misconfigured
 from connectors.mail_files.mbox import looks_like_mbox
@@ -24,7 +26,7 @@ _FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*
 class MailFile:
     """A file as the listing saw it.  name: path below the root, "/" between folders.  modified: nanoseconds."""
 
-    path: Path
+    path: str
     name: str
     native_id: str
     size: int
@@ -85,7 +87,7 @@ def list_tree(root: Path) -> Listing:
     """List a file, or a folder with all that is below it; symbolic links are named, never followed."""
     listing = Listing()
     if root.is_file():
-        _take(listing, root, root.name, root.stat())
+        _take(listing, str(root), root.name, root.stat())
         return listing
     if not root.is_dir():
         raise Misconfigured(f"path: there is no file or folder {root}", where=str(root))
@@ -97,7 +99,7 @@ def list_tree(root: Path) -> Listing:
                     broken = "broken, it leads nowhere" if not os.path.exists(entry.path) else "not followed"
                     listing.warnings.append(f"{label} is a symbolic link: {broken}.")
                 elif entry.is_file(follow_symlinks=False):
-                    _take(listing, Path(entry.path), label, entry.stat(follow_symlinks=False))
+                    _take(listing, entry.path, label, entry.stat(follow_symlinks=False))
                 elif not entry.is_dir(follow_symlinks=False):
                     listing.warnings.append(f"{label} is neither a file nor a folder and was passed over.")
             except FileNotFoundError:  # renamed while we looked: a maildir reader set a flag
@@ -127,7 +129,7 @@ def _folders(listing: Listing, top: Path, name: str) -> Iterator[tuple[list[os.D
         yield entries, label
 
 
-def _take(listing: Listing, path: Path, name: str, seen: os.stat_result) -> None:
+def _take(listing: Listing, path: str, name: str, seen: os.stat_result) -> None:
     folder, _, last = name.rpartition("/")
     maildir = folder.rpartition("/")[2] in {"cur", "new"}
     if maildir:
@@ -150,6 +152,15 @@ def sniff(head: bytes, name: str, maildir: bool) -> str | None:
         return "mail"
     block = re.split(rb"\r?\n\r?\n|\r\r", head, maxsplit=1)[0].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return "mail" if _FIRST_LINE.match(head) and _MAIL_FIELD.search(block) else None
+
+
+def open_file(file: MailFile) -> IO[bytes]:
+    """Open a listed file for reading; raises OSError, also where a link or a pipe was put in its place since."""
+    handle = os.open(file.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not an ordinary file")
+    return os.fdopen(handle, "rb")
 
 
 def unchanged(file: MailFile, seen: os.stat_result) -> bool:

@@ -147,12 +147,12 @@ def _skipping(member: Member) -> Opener:
     return opener
 
 
-def file_opener(path: Path, size: int) -> Opener:
+def file_opener(path: str, size: int) -> Opener:
     """Return what streams a file, but only the `size` bytes that it had when it was listed."""
 
     def opener(start: int) -> Iterator[bytes]:
         left = size - start
-        with path.open("rb") as handle:
+        with open(path, "rb") as handle:
             handle.seek(start)
             while left > 0 and (chunk := handle.read(min(READ, left))):
                 left -= len(chunk)

@@ -13,7 +13,7 @@ Opener = Callable[[int], Iterator[bytes]]
 _FROM = b"From "
 _TIME = re.compile(rb"\d{1,2}:\d{2}")
 _YEAR = re.compile(rb"\b(?:19|20)\d\d\b")
-_HEADER = re.compile(rb">?From |[!-9;-~]+[ \t]*:|\s*\Z")
+_HEADER = re.compile(rb">?From |[!-9;-~]+[ \t]*:")
 _QUOTED = re.compile(rb"(?m)^>(>*From )")
 _LINE_LIMIT = 2000
 _CLIP = 1 << 20
@@ -78,7 +78,7 @@ class _Splitter:
                 at = max(0, place - 1)
                 break
             line_end = len(self.data) if line_end < 0 else line_end
-            if self._separates(place, line_end):
+            if self._separates(place, line_end, ended):
                 if self.begun:
                     yield self._found(place)
                 self.begun = (
@@ -100,10 +100,11 @@ class _Splitter:
         self.base += cut
         return max(0, at - cut)
 
-    def _separates(self, place: int, line_end: int) -> bool:
+    def _separates(self, place: int, line_end: int, ended: bool) -> bool:
         """Judge a line that begins with "From ": a header must follow, an empty line or a full date vouch for it."""
         line = self.data[place : min(line_end, place + _LINE_LIMIT)]
-        if not _HEADER.match(self.data[line_end + 1 : line_end + 1 + _LINE_LIMIT]):
+        following = bytes(self.data[line_end + 1 : line_end + 1 + _LINE_LIMIT])
+        if not _HEADER.match(following) and not (ended and not following.strip()):
             return False
         timed = _TIME.search(line) is not None
         blank_before = place + self.base == 0 or bytes(self.data[max(0, place - 2) : place]) in (b"\n\n", b"\r\n")

@@ -1,6 +1,7 @@
 """One run over a folder of mail files: what changed is read, what did not is named as still there."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,8 +10,17 @@ from typing import Any
 
 from connectors.contract import Context, Cursor, Enumeration, Page, Window
 from connectors.errors import Misconfigured, Retry, SkipItem
-from connectors.files import open_read
-from connectors.mail_files.client import Listing, MailFile, bucket_digest, list_tree, pack, sniff, unchanged, unpack
+from connectors.mail_files.client import (
+    Listing,
+    MailFile,
+    bucket_digest,
+    list_tree,
+    open_file,
+    pack,
+    sniff,
+    unchanged,
+    unpack,
+)
 from connectors.mail_files.items import Entry, Made, PrefixDigest, Reading, file_opener, mbox_entries, zip_entries
 from connectors.rfc822 import MEMORY_LIMIT, Source, covers, within
 
@@ -21,6 +31,7 @@ _BOXES_LIMIT = 24 << 10
 _WARNINGS = 20
 _FRESH_MS = 60_000
 _SNIFF = 4096
+_FIRST = 256 << 10
 
 
 @dataclass(slots=True)
@@ -137,15 +148,11 @@ class Run:
 
     def _file(self, file: MailFile) -> Iterator[Page]:
         try:
-            with open_read(file.path.parent, file.path) as handle:
-                kind = sniff(handle.read(_SNIFF), file.name.rpartition("/")[2], file.maildir)
-                if kind == "mail":
-                    handle.seek(0)
-                    data = handle.read(MEMORY_LIMIT + 1)
-        except (SkipItem, Misconfigured) as error:
-            self.known.append(file.native_id)
-            self.problem(f"{file.name}: {error.detail}.")
-            return
+            with open_file(file) as handle:
+                data = handle.read(_FIRST)
+                kind = sniff(data[:_SNIFF], file.name.rpartition("/")[2], file.maildir)
+                if kind == "mail" and len(data) == _FIRST:
+                    data += handle.read(MEMORY_LIMIT + 1 - _FIRST)
         except OSError as error:
             self.known.append(file.native_id)
             self.problem(f"{file.name} cannot be read ({error.strerror}).")
@@ -159,15 +166,14 @@ class Run:
 
     def _mail(self, file: MailFile, data: bytes) -> None:
         if not data:
-            self.problem(f"{file.name} is empty.")
-            self.sound = True  # reading it again would show the same
+            self.warnings.append(f"{file.name} is empty.")
             return
         opener = file_opener(file.path, file.size)
         source: Source = data if len(data) <= MEMORY_LIMIT else lambda: opener(0)
         folder = file.native_id[len("file:") :].rpartition("//")[0]
         try:
             item = self.reading.make(source, file.native_id, file.name, folder)
-            seen = file.path.stat()
+            seen = os.stat(file.path)
         except (OSError, Retry):
             seen = None
         if seen is None or not unchanged(file, seen):
@@ -195,7 +201,7 @@ class Run:
         entries = (
             mbox_entries(self.reading, opener, file.name, begins)
             if kind == "mbox"
-            else zip_entries(self.reading, file.path, file.name, begins, self.warnings.append)
+            else zip_entries(self.reading, Path(file.path), file.name, begins, self.warnings.append)
         )
         try:
             for number, entry in enumerate(entries, 1):
@@ -225,7 +231,7 @@ class Run:
         state["count"], state["end"] = number, entry.end
 
     def _ended(self, file: MailFile) -> bool:
-        size = file.path.stat().st_size
+        size = os.stat(file.path).st_size
         if size < file.size:
             self.problem(f"{file.name} was cut short while it was being read; it is read again by the next run.")
         return size >= file.size
@@ -244,7 +250,9 @@ def _still_written(
     if not fresh:
         return set()
     time.sleep(2)
-    return {file.native_id for file in fresh if not file.path.exists() or not unchanged(file, file.path.stat())}
+    return {
+        file.native_id for file in fresh if not os.path.exists(file.path) or not unchanged(file, os.stat(file.path))
+    }
 
 
 def start(context: Context, cursor: Cursor | None, window: Window) -> Run:

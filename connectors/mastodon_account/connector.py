@@ -73,8 +73,11 @@ class CONNECTOR:
         reading = Reading(context, client, account, state, window)
         reading.with_replies, reading.with_media = _yes(context, "replies"), _yes(context, "media")
         reading.recheck_ms = _days(context) * DAY
+        done = 0
         for page in reading.pages():
             yield page
+            done += len(page.items) + len(page.still_there)
+            context.progress(done, None, "posts")
             if context.stopped():
                 return
 

@@ -1,7 +1,7 @@
 """From Mastodon's statuses to Items; counters (likes, boosts) stay in the raw bytes, they are not edits."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,9 +27,10 @@ def is_status(value: dict[str, Any]) -> bool:
 
 
 def instant(text: Any) -> int | None:
-    """Read an ISO-8601 time as milliseconds UTC, None when it is not one."""
+    """Read an ISO-8601 time as milliseconds UTC (without an offset it is UTC), None when it is not one."""
     try:
-        return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
+        found = datetime.fromisoformat(str(text))
+        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
 

@@ -44,7 +44,9 @@ def digest(name: str, *, nullable: bool = False, unique: bool = False, index: bo
     return Column(name, LargeBinary(32), nullable=nullable, unique=unique, index=index)
 
 
-def choice(name: str, vocabulary: type[StrEnum], *, nullable: bool = False, default: StrEnum | None = None) -> Column[str]:
+def choice(
+    name: str, vocabulary: type[StrEnum], *, nullable: bool = False, default: StrEnum | None = None
+) -> Column[str]:
     """Text restricted to a closed vocabulary by a CHECK."""
     values = ", ".join(f"'{value.value}'" for value in vocabulary)
     return Column(

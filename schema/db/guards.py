@@ -115,6 +115,9 @@ _NO_TRUNCATE = (
 _LOCK = 7_203_001
 """Advisory lock: shared by whoever places a hold, exclusive for whoever destroys a key."""
 
+_CODE = "USING ERRCODE = 'integrity_constraint_violation'"
+"""So that a refusal is an IntegrityError on PostgreSQL too."""
+
 
 def sqlite_statements() -> dict[str, str]:
     """Trigger name -> SQL for SQLite."""
@@ -142,9 +145,9 @@ def postgresql_functions() -> dict[str, str]:
             )
         result = "OLD" if act == "DELETE" else "NEW"
         bodies[PREFIX + name] = (
-            f"BEGIN {lock} IF {written} THEN RAISE EXCEPTION 'guard: {message}'; END IF; RETURN {result}; END"
+            f"BEGIN {lock} IF ({written}) THEN RAISE EXCEPTION 'guard: {message}' {_CODE}; END IF; RETURN {result}; END"
         )
-    bodies[PREFIX + "truncate"] = "BEGIN RAISE EXCEPTION 'guard: this table is never emptied'; END"
+    bodies[PREFIX + "truncate"] = f"BEGIN RAISE EXCEPTION 'guard: this table is never emptied' {_CODE}; END"
     bodies[PREFIX + "hold_lock"] = f"BEGIN PERFORM pg_advisory_xact_lock_shared({_LOCK}); RETURN NEW; END"
     bodies[PREFIX + "member_lock"] = (
         f"BEGIN PERFORM pg_advisory_xact_lock_shared({_LOCK}); "
@@ -156,7 +159,8 @@ def postgresql_functions() -> dict[str, str]:
 def postgresql_triggers() -> dict[str, str]:
     """Trigger name -> CREATE TRIGGER for PostgreSQL."""
     triggers = {
-        PREFIX + name: f"CREATE TRIGGER {PREFIX}{name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {PREFIX}{name}()"
+        PREFIX
+        + name: f"CREATE TRIGGER {PREFIX}{name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {PREFIX}{name}()"
         for name, table, act, _condition, _message in GUARDS
     }
     for table in _NO_TRUNCATE:
@@ -164,7 +168,9 @@ def postgresql_triggers() -> dict[str, str]:
         triggers[name] = f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {PREFIX}truncate()"
     for table, function in (("hold", "hold_lock"), ("hold_member", "member_lock")):
         name = f"{PREFIX}{table}_lock"
-        triggers[name] = f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {PREFIX}{function}()"
+        triggers[name] = (
+            f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {PREFIX}{function}()"
+        )
     return triggers
 
 
@@ -185,23 +191,49 @@ def install(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def remove(connection: Connection) -> None:
+    """Drop every guard in the caller's transaction, which must install them again before it ends (migrations only)."""
+    if connection.dialect.name == "sqlite":
+        for name in _sqlite_triggers(connection):
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        return
+    for name, table, _enabled, _definition in connection.execute(_POSTGRESQL_TRIGGERS):
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}" ON {table}')
+
+
 def expected(dialect: str) -> str:
     """Hex digest of what the catalogue should hold."""
     if dialect == "sqlite":
         return _digest(sqlite_statements())
-    enabled = dict.fromkeys(postgresql_triggers(), "O")
-    return _digest({**postgresql_functions(), **{f"trigger {name}": state for name, state in enabled.items()}})
+    triggers = {f"trigger {name}": f"O {sql}" for name, sql in postgresql_triggers().items()}
+    return _digest({**postgresql_functions(), **triggers})
+
+
+_POSTGRESQL_TRIGGERS = text(
+    "SELECT tgname, tgrelid::regclass::text, tgenabled::text, pg_get_triggerdef(t.oid, true) FROM pg_trigger t"
+    " JOIN pg_class c ON c.oid = t.tgrelid"
+    " WHERE NOT tgisinternal AND tgname LIKE 'guard\\_%' AND c.relnamespace = current_schema()::regnamespace"
+)
+
+
+def _sqlite_triggers(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    return {row.name: row.sql for row in rows if row.name.startswith(PREFIX)}
 
 
 def found(connection: Connection) -> str:
     """Hex digest of what the catalogue holds."""
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
-        return _digest({row.name: row.sql for row in rows if row.name.startswith(PREFIX)})
-    functions = connection.execute(text("SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'guard\\_%'"))
-    triggers = connection.execute(text("SELECT tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'guard\\_%'"))
+        return _digest(_sqlite_triggers(connection))
+    functions = connection.execute(
+        text(
+            "SELECT proname, prosrc FROM pg_proc"
+            " WHERE proname LIKE 'guard\\_%' AND pronamespace = current_schema()::regnamespace"
+        )
+    )
     held = {row.proname: row.prosrc for row in functions}
-    held.update({f"trigger {row.tgname}": str(row.tgenabled) for row in triggers})
+    for name, _table, enabled, definition in connection.execute(_POSTGRESQL_TRIGGERS):
+        held[f"trigger {name}"] = f"{enabled} {definition.replace(' FOR EACH STATEMENT', '')}"
     return _digest(held)
 
 

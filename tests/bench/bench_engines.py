@@ -155,9 +155,7 @@ def measure(name: str, count: int, folder: Path) -> dict[str, float]:
         busy += _milliseconds(lambda batch=batch: engine.write(batch, [], batch[-1].record_id))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        f"\n{name}, {count:,} documents: {count / busy * 1000:,.0f} written/s, {size / count:,.0f} bytes each, {peak} MB"
-    )
+    print(f"\n{name}, {count:,}: {count / busy * 1000:,.0f} written/s, {size / count:,.0f} bytes each, {peak} MB")
     medians = {"written": busy / count} | _answers(engine)
     some = next(documents(500))
     removed = list(range(1, count, 10))

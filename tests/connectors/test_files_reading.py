@@ -36,7 +36,7 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 
 def read_all(path: Path, **options: object) -> dict[str, bytes]:
     """Read every member of an archive."""
-    return {m.name: b"".join(m.open()) for m in open_members(path, **options)}  # type: ignore[arg-type]  (test options)
+    return {m.name: b"".join(m.open()) for m in open_members(path, **options)}  # type: ignore[arg-type]  # (test options)
 
 
 @pytest.fixture

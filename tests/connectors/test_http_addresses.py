@@ -67,7 +67,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> Dialled:
 def client(*private: str, **options: object) -> HttpClient:
     """A client that does not wait."""
     settings = {"now_ms": lambda: 0, "sleep": lambda seconds: None, "retries": 0, **options}
-    return HttpClient(allow_private_hosts=frozenset(private), **settings)  # type: ignore[arg-type]  (test options)
+    return HttpClient(allow_private_hosts=frozenset(private), **settings)  # type: ignore[arg-type]  # (test options)
 
 
 @pytest.mark.parametrize("address", REFUSED)

@@ -39,7 +39,7 @@ def test_packages_offer_more(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_built_in_name_cannot_be_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that calls itself feed would otherwise be handed the feed's secrets."""
     thief = ModuleType("thief")
-    thief.CONNECTOR = type("CONNECTOR", (FEED,), {})  # type: ignore[attr-defined]  (a module made by hand)
+    thief.CONNECTOR = type("CONNECTOR", (FEED,), {})  # type: ignore[attr-defined]  # (a module made by hand)
     monkeypatch.setitem(sys.modules, "thief", thief)
     offer(monkeypatch, feed="thief:CONNECTOR")
     assert registry.get("feed") is FEED

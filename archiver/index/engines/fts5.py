@@ -44,12 +44,16 @@ class Fts5Engine:
         self._shown: dict[int, str | tuple[str, ...]] = {}
         if readonly and not path.exists():
             raise IndexUnusable(folder=path.parent, reason="there is no index.db")
-        with fts5_schema.explained(path):
-            if not readonly:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with only_writer(self._lock):
-                    fts5_schema.prepare(self._db())
-            fts5_schema.check(self._db(), path)
+        try:
+            with fts5_schema.explained(path):
+                if not readonly:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with only_writer(self._lock):
+                        fts5_schema.prepare(self._db())
+                fts5_schema.check(self._db(), path)
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, documents: Sequence[Document], removed: Sequence[int], watermark: int) -> None:
         """Add or replace documents and remove records in one durable batch; what is removed is not added.
@@ -239,10 +243,12 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def _size(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT count(*) FROM fact").fetchone()[0])
+    return int(db.execute("SELECT value FROM meta WHERE name = 'size'").fetchone()[0])
 
 
 def _count(db: sqlite3.Connection, found: Plan) -> int:
+    if found == Plan():
+        return _size(db)
     if found.pure:
         return int(db.execute("SELECT count(*) FROM fts WHERE fts MATCH ?", (found.match,)).fetchone()[0])
     source, values = found.source()
@@ -264,9 +270,9 @@ def _dated(db: sqlite3.Connection, found: Plan, limit: int, after: Place | None,
         end = db.execute(f"SELECT f.sent_at, f.record_id {walk} {order} OFFSET ?", [*values, 1, budget]).fetchone()
         if end is not None:
             walk, values = f"{walk} AND (f.sent_at, f.record_id) {'>' if newest_first else '<'} (?, ?)", [*values, *end]
+        member = "f.record_id IN (SELECT rowid FROM fts WHERE fts MATCH ?)"
         rows = db.execute(
-            f"SELECT f.sent_at, f.record_id {walk} AND f.record_id IN (SELECT rowid FROM fts WHERE fts MATCH ?) {order}",
-            [*values, found.match, limit],
+            f"SELECT f.sent_at, f.record_id {walk} AND {member} {order}", [*values, found.match, limit]
         ).fetchall()
         if len(rows) == limit or end is None:
             return [Place(sent_at, number) for sent_at, number in rows]

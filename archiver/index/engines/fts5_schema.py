@@ -21,7 +21,7 @@ from archiver.errors import DiskTrouble, Locked
 from archiver.index.engines.registry import IndexUnusable
 from archiver.index.query import FieldName, Zone
 
-LAYOUT = f"2 {tokens.VERSION}"
+LAYOUT = f"3 {tokens.VERSION}"
 MARKS = {Zone.TEXT: "", Zone.AUTHOR: "<", Zone.RECIPIENTS: ">", Zone.THREAD: "~"}
 LINES = tuple(MARKS)  # the order of the zones' lines in the FTS5 column; the facts come last
 VALUE, THREAD = "#", "@"
@@ -54,7 +54,7 @@ CREATE INDEX term_by_stem ON term (stem);
 CREATE VIRTUAL TABLE fts USING fts5(words, columnsize=0, tokenize="ascii tokenchars '<>~#@'");
 INSERT INTO fts (fts, rank) VALUES ('automerge', 8);
 INSERT INTO fts (fts, rank) VALUES ('hashsize', {64 << 20});
-INSERT INTO meta VALUES ('layout', '{LAYOUT}'), ('watermark', 0), ('generation', 0);
+INSERT INTO meta VALUES ('layout', '{LAYOUT}'), ('watermark', 0), ('size', 0), ('generation', 0);
 """  # noqa: S608  (made of our own names)
 
 
@@ -63,17 +63,22 @@ def connect(path: Path, readonly: bool) -> sqlite3.Connection:
 
     synchronous=FULL: a batch is durable when `write` returns, because its outbox row is deleted then and a destroyed
     record must not come back after a power loss; one sync per batch is not noticeable.
-    secure_delete is on in some builds of SQLite only, and must be on in all.
+    secure_delete is on in some builds of SQLite only, and must be on in all.  mmap_size: reading maps the file, which
+    halved the time of phrases and distances on 1,000,000 documents.
     """
     mode = "ro" if readonly else "rwc"
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=60, isolation_level=None, check_same_thread=False
     )
-    for pragma in ("secure_delete=ON", "synchronous=FULL", "cache_size=-32000", "mmap_size=2000000000"):
-        db.execute(f"PRAGMA {pragma}").close()
-    if not readonly:
-        for pragma in ("wal_autocheckpoint=8000", "journal_size_limit=67108864"):
+    try:
+        for pragma in ("secure_delete=ON", "synchronous=FULL", "cache_size=-32000", "mmap_size=2000000000"):
             db.execute(f"PRAGMA {pragma}").close()
+        if not readonly:
+            for pragma in ("wal_autocheckpoint=8000", "journal_size_limit=67108864"):
+                db.execute(f"PRAGMA {pragma}").close()
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

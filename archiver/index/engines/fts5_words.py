@@ -9,15 +9,17 @@ from archiver.tokens import stem
 
 _TOKEN = re.compile("[a-z0-9\u0080-\ud7ff\uf900-\U0010ffff]+")  # what our marks and the tokenizer leave whole
 
+_HALF = re.compile("[\ud800-\udfff]")  # half a character: no token holds one, SQLite takes none
+
 
 def alternatives(db: sqlite3.Connection, word: Word) -> list[str]:
     """The tokens that the index may hold for a word, ascending; empty: it matches nothing."""
     if isinstance(word, Wildcard):
         return _matching(db, word)
-    if not _TOKEN.fullmatch(word.token):
-        return []
     if isinstance(word, Fuzzy):
         return _similar(db, word)
+    if not _TOKEN.fullmatch(word.token):
+        return []
     if isinstance(word, Term) and word.stem:
         rows = db.execute("SELECT token FROM term WHERE stem = ? ORDER BY token", (stem(word.token),))
         return [token for (token,) in rows]
@@ -30,8 +32,8 @@ def is_prefix(word: Word) -> bool:
 
 
 def _matching(db: sqlite3.Connection, word: Wildcard) -> list[str]:
-    if any("\ud800" <= sign <= "\udfff" for sign in word.pattern):
-        return []  # half a character: no token holds one, SQLite takes none
+    if _HALF.search(word.pattern):
+        return []
     start = literal_start(word)
     rows = db.execute(
         "SELECT token FROM term WHERE token >= ? AND token < ? AND token GLOB ? ORDER BY token",
@@ -43,7 +45,10 @@ def _matching(db: sqlite3.Connection, word: Wildcard) -> list[str]:
 
 def _similar(db: sqlite3.Connection, word: Fuzzy) -> list[str]:
     """A token within the distance keeps one of distance + 1 parts unchanged: SQLite looks for these, we measure."""
-    parts = pieces(word)
+    every = pieces(word)
+    parts = [part for part in every if not _HALF.search(part)]
+    if every and not parts:
+        return []
     holds = " OR ".join(["instr(token, ?)"] * len(parts)) or "1"
     size = len(word.token)
     rows = db.execute(

@@ -142,6 +142,7 @@ class Writer:
         db.executemany("INSERT INTO fts (rowid, words) VALUES (?, ?)", [words for _, words in rows])
         db.executemany("INSERT INTO document VALUES (?, ?)", [(one.document.record_id, one.body) for one in prepared])
         db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'watermark'", (watermark,))
+        db.execute("UPDATE meta SET value = value + ? WHERE name = 'size'", (len(prepared) - len(gone),))
 
     def _row(self, db: sqlite3.Connection, one: Prepared) -> tuple[tuple[int | None, ...], tuple[int, str]]:
         document = one.document

@@ -39,7 +39,9 @@ def draft(message: str, tables: Collection[str] = (), *, folder: Path = FOLDER) 
         command.revision(config, message, rev_id=number, autogenerate=True, process_revision_directives=_with_checks)
     engine.dispose()
     versions.cache_clear()
-    return folder / "versions" / f"{name}.py"
+    file = folder / "versions" / f"{name}.py"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if "# ###" not in line))
+    return file
 
 
 def checks_of(table: Table) -> dict[str, str]:
@@ -64,7 +66,9 @@ def _with_checks(context: Any, _revision: Any, directives: list[Any]) -> None:
     for name in inspector.get_table_names():
         if name in metadata.tables:
             changed = _changed_checks(metadata.tables[name], inspector)
-            known = next((one for one in upgrade.ops if isinstance(one, ops.ModifyTableOps) and one.table_name == name), None)
+            known = next(
+                (one for one in upgrade.ops if isinstance(one, ops.ModifyTableOps) and one.table_name == name), None
+            )
             if changed and known is not None:
                 known.ops.extend(changed)
             elif changed:

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that the caller opened, in the caller's transaction; there is no file of settings."""
+"""Runs migrations on the caller's connection, in the caller's transaction; there is no file of settings."""
 
 from alembic import context
 

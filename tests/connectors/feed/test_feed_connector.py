@@ -78,7 +78,8 @@ def test_it_conforms(server: Script) -> None:
 def test_a_long_feed_conforms_page_by_page(server: Script) -> None:
     """Thousands of entries come in pages, and going on in between loses none."""
     entries = [f"<item><guid>{number}</guid><title>t</title></item>" for number in range(1234)]
-    server.on("/feed", feed_reply(rss(*entries), etag='"1"'))
+    whole = feed_reply(rss(*entries), etag='"1"')
+    server.on("/feed", lambda request: Reply(304) if request.headers.get("if-none-match") else whole)
     scenario = Scenario({"url": server.url("/feed")}, private_hosts=frozenset({server.host}), least_items=1234)
     assert check_connector(CONNECTOR, scenario) == []
 
@@ -379,3 +380,9 @@ def test_the_cursor_stays_small_for_many_feeds(server: Script) -> None:
     pages = pull(server, {"url": server.url("/x/")})
     assert len(found(pages)) == 1000
     assert max(len(str(page.next_cursor)) for page in pages) < 64 << 10
+
+
+def test_a_hostile_document_costs_no_more_than_its_length(server: Script) -> None:
+    """Hundreds of thousands of tags that never close are gone through once."""
+    server.on("/a", feed_reply("<rss><channel>" + "<item>" * 20_000))
+    pull(server, {"url": server.url("/a")})

@@ -98,9 +98,8 @@ def test_no_answer_of_a_server_brings_another_error(command: str, reply: bytes |
             return b"* 2 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 9] x\r\nTAG OK [READ-ONLY] done\r\n"
         return polite(asked, words)
 
-    with scripted(answer) as port:
-        with suppress(ConnectorError):
-            pull(port)
+    with scripted(answer) as port, suppress(ConnectorError):
+        pull(port)
 
 
 def test_a_list_without_inbox_is_not_believed() -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.conformance import CURSOR_LIMIT, MemorySink, Scenario, check_connector, make_context
 from connectors.contract import Cursor, Page, Window
 from connectors.errors import Misconfigured
 from connectors.mail_files import run as files_run
 from connectors.mail_files.connector import MailFiles
+from connectors.mail_files.mbox import split
 from schema.item import Item, Unreadable
 from schema.vocab import Direction
 
@@ -143,9 +146,9 @@ def test_an_unchanged_folder_is_not_read_again_and_a_removed_file_is_missing(
         put(tmp_path / f"m/{n}.eml", mail(n))
     first = pull(tmp_path)
     assert len(set(ids(first))) == 300
-    opened: list[Path] = []
-    real: Callable[..., Any] = files_run.open_read
-    monkeypatch.setattr(files_run, "open_read", lambda root, path: opened.append(path) or real(root, path))
+    opened: list[str] = []
+    real: Callable[..., Any] = files_run.open_file
+    monkeypatch.setattr(files_run, "open_file", lambda file: opened.append(file.name) or real(file))
     assert pull(tmp_path, last(first))[0].items == ()
     assert not opened
     (tmp_path / "m/7.eml").unlink()
@@ -213,6 +216,47 @@ def test_an_mbox_keeps_its_ids_when_mails_are_removed_or_appended(tmp_path: Path
     assert missing(first, third) == {ids(first)[0]}
 
 
+def test_large_mails_in_an_mbox_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mails over the memory limit come out as blobs, whole, and what follows them is found."""
+    monkeypatch.setattr("connectors.mail_files.mbox.MEMORY_LIMIT", 1_500_000)
+    monkeypatch.setattr("connectors.mail_files.items.READ", 100_000)
+    large = mail(2, text=">From here\n" + "x" * 70 * 40_000)
+    lines = mail(3, text="line\n" * 400_000)
+    put(tmp_path / "box", mbox_of(mail(1), large, lines, mail(4)))
+    sink = MemorySink()
+    context = make_context({"path": str(tmp_path)}, now=NOW, sink=sink)
+    found = items(list(MailFiles().pull(context, None, Window())))
+    assert [item.title for item in found] == [f"mail {n}" for n in (1, 2, 3, 4)]
+    raws = [item.raw if isinstance(item.raw, bytes) else sink.contents[item.raw.ref] for item in found]
+    assert [raw.rstrip(b"\n") for raw in raws] == [one.rstrip(b"\n") for one in (mail(1), large, lines, mail(4))]
+    assert found[1].text.startswith("From here\n")
+
+
+@given(
+    st.lists(st.sampled_from(["From me\n", "\n", ">From x\n", "text\n", "a: b\n", "From x Jan 1\n", "Fro"])),
+    st.integers(1, 30),
+)
+def test_mbox_splitting_does_not_hang_on_how_the_bytes_come(pieces: list[str], step: int) -> None:
+    """The same mails come out of chunks of any size, and no byte of them is lost or doubled."""
+    data = mbox_of(mail(1, text="".join(pieces)), mail(2))
+    whole = list(split([data]))
+    assert list(split(data[at : at + step] for at in range(0, len(data), step))) == whole
+    assert [data[one.start : one.end].rstrip(b"\n") for one in whole] == [one.data.rstrip(b"\n") for one in whole]
+    assert whole[-1].data.startswith(b"Message-ID: <m2@")
+
+
+def test_file_names_beyond_unicode_are_read(tmp_path: Path) -> None:
+    """A name that is no valid text gives an id that is."""
+    path = os.path.join(os.fsencode(tmp_path), b"\xff\xe4.eml")
+    try:
+        with open(path, "wb") as handle:
+            handle.write(mail(1))
+    except OSError:
+        pytest.skip("this file system takes only valid names")
+    [native_id] = ids(pull(tmp_path))
+    assert native_id.encode() == b"file://\\xff\\xe4.eml"
+
+
 def test_a_removed_mbox_leaves_its_mails_missing(tmp_path: Path) -> None:
     """When a box is no longer there, a complete listing of it without mails says so."""
     put(tmp_path / "a.eml", mail(9))
@@ -225,7 +269,7 @@ def test_a_removed_mbox_leaves_its_mails_missing(tmp_path: Path) -> None:
 
 def test_a_truncated_mbox_gives_its_last_mail(tmp_path: Path) -> None:
     """A file that ends within a mail still gives that mail."""
-    put(tmp_path / "box", mbox_of(mail(1), mail(2))[:-30])
+    put(tmp_path / "box", mbox_of(mail(1), mail(2))[:-6])
     assert [item.title for item in items(pull(tmp_path))] == ["mail 1", "mail 2"]
 
 

@@ -1,0 +1,1 @@
+"""What the people of Lakewood Falls wrote, as data."""
