@@ -24,7 +24,7 @@ PRAGMAS = (
     "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE passes the guards (decision 8)
     "PRAGMA secure_delete=ON",
     "PRAGMA busy_timeout=20000",
-    "PRAGMA cache_size=-65536",
+    "PRAGMA cache_size=-16384",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA wal_autocheckpoint=4000",
 )
@@ -169,7 +169,7 @@ def _ensure(session: Session, table: Table, **values: object) -> None:
 
 
 def insert_many(session: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert many rows of the same columns, without the type conversions of `insert()` (measured: a sixth of a collection).
+    """Insert many rows of the same columns, without the conversions of `insert()` (measured: a sixth of a collection).
 
     Values are what both drivers take as they are: int, str, bytes, bool, None.
     """

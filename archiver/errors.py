@@ -53,19 +53,31 @@ class Refused(ArchiverError):
 class VerificationFailed(ArchiverError):
     """Verification failed: {problem}"""
 
-    code, exit_code, hint = "verification_failed", 5, "Keep the archive as it is and tell the records officer and the city attorney."
+    code, exit_code, hint = (
+        "verification_failed",
+        5,
+        "Keep the archive as it is and tell the records officer and the city attorney.",
+    )
 
 
 class NoArchive(ArchiverError):
     """There is no archive at {folder} or above it."""
 
-    code, exit_code, hint = "no_archive", 10, "Name it with --archive DIR or ARCHIVER_ARCHIVE, or make one with `archiver init DIR`."
+    code, exit_code, hint = (
+        "no_archive",
+        10,
+        "Name it with --archive DIR or ARCHIVER_ARCHIVE, or make one with `archiver init DIR`.",
+    )
 
 
 class WrongVersion(ArchiverError):
     """This archive has schema {found}; this program needs {needed}."""
 
-    code, exit_code, hint = "wrong_version", 10, "Run `archiver upgrade` (it makes a backup first), or install the matching program."
+    code, exit_code, hint = (
+        "wrong_version",
+        10,
+        "Run `archiver upgrade` (it makes a backup first), or install the matching program.",
+    )
 
 
 class Locked(ArchiverError):
@@ -104,4 +116,8 @@ class TestClockRefused(ArchiverError):
 class DiskTrouble(ArchiverError):
     """The disk refused to keep data: {reason}."""
 
-    code, exit_code, hint = "disk", 1, "Free space on the archive's disk; the next run goes on where this one stopped, nothing is lost."
+    code, exit_code, hint = (
+        "disk",
+        1,
+        "Free space on the archive's disk; the next run goes on where this one stopped, nothing is lost.",
+    )

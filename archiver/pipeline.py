@@ -29,7 +29,7 @@ from connectors import registry
 from connectors.contract import Connector, Context, Cursor, Enumeration, Page, Window
 from connectors.errors import ConnectorError
 from schema.item import Gap, Gone, Item, Unreadable
-from schema.vocab import Outcome, OutboxKind
+from schema.vocab import OutboxKind, Outcome
 
 LOCK_AIM_S = 0.05
 """Seconds for which a batch may hold the writers' lock (decision 9)."""
@@ -159,6 +159,7 @@ class Run:
         receipt = self.receipt
         if receipt.outcome is Outcome.OK and (receipt.warnings or receipt.gaps or receipt.counts.unreadable):
             receipt.outcome = Outcome.WARNINGS
+        self._indexer.settle()
         with self._archive.unit() as session:
             outbox.finish(session, self._indexer.done)
             self._indexer.done = []
@@ -229,6 +230,7 @@ class _Batches:
         counts = replace(run.receipt.counts)  # a copy: a batch that fails is not counted
         counts.add(prepared.counts)
         tags, documents, deferred = self._tagged(prepared)
+        run._indexer.settle()
         with archive.unit() as session:
             began = monotonic()
             outbox.finish(session, run._indexer.done)
@@ -247,7 +249,9 @@ class _Batches:
                 counts.unchanged += listed.unchanged
                 counts.destroyed_earlier += listed.destroyed
                 changed += listed.reappeared
-                captures.note_gaps(session, self._origin.source_id, self._origin.capture_id, pending.gaps, self._origin.now)
+                captures.note_gaps(
+                    session, self._origin.source_id, self._origin.capture_id, pending.gaps, self._origin.now
+                )
                 if pending.cursor is not None:
                     captures.save_cursor(session, self._origin.source_id, self._origin.capture_id, pending.cursor)
             fresh = outbox.enqueue(session, OutboxKind.INDEX, (one.record_id for one in documents), self._origin.now)
@@ -260,7 +264,7 @@ class _Batches:
         if pending is not None:
             run.receipt.gaps.extend(pending.gaps)
         self._adapt(held, len(items))
-        if documents:
+        if fresh is not None:
             run._indexer.add(documents, fresh)
         if deferred or changed:
             for _ in run._indexer.drain():
@@ -324,13 +328,18 @@ def _sheltered(connector: Connector, context: Context, cursor: Cursor | None, wi
         raise
     except Exception as error:  # a stranger's connector may raise anything; the other sources are still read
         fault = f"its connector failed: {type(error).__name__}: {error}"
-        raise ConnectorError(fault, action="Report this fault to the connector's maker; other sources are read.") from error
+        raise ConnectorError(
+            fault, action="Report this fault to the connector's maker; other sources are read."
+        ) from error
 
 
 def _code(error: ConnectorError) -> str:
-    return {"Retry": "retry", "Reauthorize": "reauthorize", "Misconfigured": "misconfigured", "SourceGone": "source_gone"}.get(
-        type(error).__name__, "source_failed"
-    )
+    return {
+        "Retry": "retry",
+        "Reauthorize": "reauthorize",
+        "Misconfigured": "misconfigured",
+        "SourceGone": "source_gone",
+    }.get(type(error).__name__, "source_failed")
 
 
 def check_source(archive: Archive, source: Source) -> list[str]:

@@ -1,4 +1,6 @@
-"""Scope: which items of a declared account or device are city business; used on the employee's computer and again on arrival.
+"""Scope: which items of a declared account or device are city business.
+
+Used on the employee's computer and again on arrival.
 
 Allow-list only: what no rule names stays out (law.md section 5, "Boundary to enforce").
 """
@@ -39,7 +41,7 @@ class Scope:
 
 
 def in_scope(item: Item, scope: Scope) -> bool:
-    """Whether an item may be collected; items of unknown time may not, since nobody can tell whether they are declared."""
+    """Whether an item may be collected; those of unknown time may not, as nobody can tell whether they are declared."""
     if item.sent is None:
         return False
     if scope.since is not None and item.sent.at < scope.since:

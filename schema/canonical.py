@@ -7,15 +7,17 @@ from typing import Any
 
 from schema.item import Attachment, Item, Moment, Party
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
 
 def canonical_json(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys, no spaces, no escapes but those JSON needs (RFC 8785 for the types that we use)."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _ENCODE(value).encode("utf-8", "surrogatepass")
 
 
-def moment_fields(moment: Moment | None) -> list[Any] | None:
+def moment_fields(moment: Moment) -> list[Any]:
     """A moment as JSON: [milliseconds UTC, offset minutes or null, precision]."""
-    return None if moment is None else [moment.at, moment.offset_min, moment.precision.value]
+    return [moment.at, moment.offset_min, moment.precision]
 
 
 def attachment_digest(attachment: Attachment) -> str:
@@ -24,51 +26,49 @@ def attachment_digest(attachment: Attachment) -> str:
     return (sha256(content).digest() if isinstance(content, bytes) else content.sha256).hex()
 
 
-def item_fields(item: Item) -> dict[str, Any]:
-    """All that an item says, as JSON values; attachments by digest, raw bytes and provenance apart."""
-    fields: dict[str, Any] = {
-        "native_id": item.native_id,
-        "kind": item.kind.value,
-        "sent": moment_fields(item.sent),
-        "direction": item.direction.value,
-        "visibility": item.visibility.value,
-        "parties": [[p.role.value, p.kind.value, p.address, p.name] for p in item.parties],
-        "title": item.title,
-        "text": item.text,
-        "thread_id": item.thread_id,
-        "thread_title": item.thread_title,
-        "in_reply_to": item.in_reply_to,
-        "message_id": item.message_id,
-        "url": item.url,
-        "version_id": item.version_id,
-        "edited": moment_fields(item.edited),
-        "attributes": [list(pair) for pair in item.attributes],
-    }
-    fields["attachments"] = [
-        [a.name, a.media_type, attachment_digest(a), a.description] for a in item.attachments
-    ]
+def stated_fields(item: Item) -> dict[str, Any]:
+    """What makes two states of an item the same state, as JSON values; what is not there is left out.
+
+    Not in it: names of parties and threads (address books change them without anyone editing the item), whether
+    staff hid it (an Observation, not an edit), raw bytes and provenance (counters, request ids).
+    """
+    fields: dict[str, Any] = {"kind": item.kind, "text": item.text}
+    if item.sent is not None:
+        fields["sent"] = moment_fields(item.sent)
+    if item.parties:
+        fields["parties"] = [[p.role, p.kind, p.address] for p in item.parties]
+    for name in ("title", "in_reply_to", "url", "version_id"):
+        value = getattr(item, name)
+        if value is not None:
+            fields[name] = value
+    if item.attributes:
+        fields["attributes"] = [list(pair) for pair in item.attributes]
+    if item.attachments:
+        fields["attachments"] = [[a.name, a.media_type, attachment_digest(a), a.description] for a in item.attachments]
     return fields
 
 
 def match_bytes(item: Item) -> bytes:
-    """What makes two states of an item the same state.
+    """The canonical bytes of what an item states."""
+    return canonical_json(stated_fields(item))
 
-    Left out: names of parties and threads (address books change them without anyone editing the item),
-    whether staff hid it (an Observation, not an edit), raw bytes and provenance (counters, request ids).
-    """
-    fields = (
-        item.kind.value,
-        moment_fields(item.sent),
-        [[p.role.value, p.kind.value, p.address] for p in item.parties],
-        item.title,
-        item.text,
-        item.in_reply_to,
-        item.url,
-        item.version_id,
-        [list(pair) for pair in item.attributes],
-        [[a.name, a.media_type, attachment_digest(a), a.description] for a in item.attachments],
-    )
-    return canonical_json(fields)
+
+def other_fields(item: Item) -> dict[str, Any]:
+    """What an item says beside its state, as JSON values; `names` are those of its parties in order."""
+    fields: dict[str, Any] = {
+        "native_id": item.native_id,
+        "direction": item.direction,
+        "visibility": item.visibility,
+    }
+    for name in ("thread_id", "thread_title", "message_id"):
+        value = getattr(item, name)
+        if value is not None:
+            fields[name] = value
+    if any(party.name for party in item.parties):
+        fields["names"] = [party.name for party in item.parties]
+    if item.edited is not None:
+        fields["edited"] = moment_fields(item.edited)
+    return fields
 
 
 def normal_address(party: Party) -> str:

@@ -35,7 +35,9 @@ def note_gone(session: Session, vault: Vault, origin: Origin, gone: Sequence[Gon
         for row in found:
             one = evidence[bytes(row.native_key)]
             when = one.at.at if one.at else origin.now
-            session.execute(insert(observation).values(_row(origin, row.id, ObservationKind.GONE, row.seen_at, one.evidence)))
+            session.execute(
+                insert(observation).values(_row(origin, row.id, ObservationKind.GONE, row.seen_at, one.evidence))
+            )
             session.execute(update(record).where(record.c.id == row.id).values(gone_at=when, changed_at=origin.now))
             changed.append(int(row.id))
     return changed
@@ -133,9 +135,7 @@ def _with_prefix(session: Session, vault: Vault, record_ids: Sequence[int], pref
                 component.c.role == ComponentRole.BODY.value,
                 version.c.number == 1,
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     contents = read_many(session, vault, OwnerKind.RECORD, list(bodies))
     return {bodies[one] for one, data in contents.items() if unpacked(data)["native_id"].startswith(prefix)}

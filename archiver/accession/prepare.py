@@ -3,18 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from archiver.accession.batch import Arrival, Prepared, Row
-from archiver.accession.content import content_of, packed
+from archiver.accession.content import merged, other, packed, stated
 from archiver.accession.known import KnownRecord, known_parties, known_records, known_threads
 from archiver.accession.normalise import party_key
 from archiver.database import IdPool
 from archiver.vault import Owner, Vault
 from archiver.vault.objects import StoredObject
 from archiver.vault.payloads import Sealed, seal_content, seal_object
-from schema.canonical import match_bytes
+from schema.canonical import canonical_json
 from schema.item import Blob, Item, Party, Unreadable
 from schema.vocab import AddressKind, ComponentRole, Direction, Kind, ObservationKind, OwnerKind, Precision, Visibility
 
@@ -30,6 +31,16 @@ class Origin:
     capture_id: int
     now: int
     region: str = "US"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """One state of an item, with what tells it from others."""
+
+    item: Item | Unreadable
+    fields: dict[str, Any]
+    written: bytes
+    match: bytes
 
 
 class Preparer:
@@ -52,27 +63,29 @@ class Preparer:
         self._meet(session, items, out)
         for item, key in zip(items, keys, strict=True):
             out.counts.seen += 1
-            match = self._match(item)
+            state = self._state(item)
             before = known.get(key)
             if before is None:
-                known[key], owners_entry = self._new(item, key, match, out)
+                known[key], owners_entry = self._new(state, key, out)
                 owners[owners_entry.id] = owners_entry
             elif before.destroyed:
                 out.counts.destroyed_earlier += 1
                 out.tombstones_seen.append(before.id)
             else:
-                self._again(item, before, match, owners.get(before.id), out)
+                self._again(state, before, owners.get(before.id), out)
         return out
 
     def learn(self, written: Prepared) -> None:
         """Take over the ids of parties that another run had committed first."""
         self._parties.update(written.settled)
 
-    def _match(self, item: Item | Unreadable) -> bytes:
+    def _state(self, item: Item | Unreadable) -> _State:
+        fields = stated(item)
+        written = canonical_json(fields)
+        compared = written
         if isinstance(item, Unreadable):
-            raw = item.raw.sha256 if isinstance(item.raw, Blob) else sha256(item.raw).digest()
-            return self._vault.keyed_bytes("match", raw)
-        return self._vault.keyed_bytes("match", match_bytes(item))
+            compared = item.raw.sha256 if isinstance(item.raw, Blob) else sha256(item.raw).digest()
+        return _State(item, fields, written, self._vault.keyed_bytes("match", compared))
 
     def _meet(self, session: Session, items: Sequence[Item | Unreadable], out: Prepared) -> None:
         """Find or make the threads and parties of a batch."""
@@ -110,7 +123,8 @@ class Preparer:
             key = self._party_keys[written] = self._vault.keyed("party", party_key(party, self._origin.region))
         return key
 
-    def _new(self, item: Item | Unreadable, key: bytes, match: bytes, out: Prepared) -> tuple[KnownRecord, Owner]:
+    def _new(self, state: _State, key: bytes, out: Prepared) -> tuple[KnownRecord, Owner]:
+        item = state.item
         record_id = self._ids.take("record")
         owner, key_row = self._vault.new_owner(OwnerKind.RECORD, record_id)
         facts = self._facts(item, record_id, key)
@@ -125,13 +139,12 @@ class Preparer:
                 linked.setdefault(party_id, {"record_id": record_id, "party_id": party_id, "role": party.role.value})
             out.record_parties.extend(linked.values())
         known = KnownRecord(record_id, 0, facts["hidden"], destroyed=False, absent=False)
-        self._version(item, known, match, owner, facts, out)
+        self._version(state, known, owner, facts, out)
         return known, owner
 
-    def _again(
-        self, item: Item | Unreadable, before: KnownRecord, match: bytes, owner: Owner | None, out: Prepared
-    ) -> None:
+    def _again(self, state: _State, before: KnownRecord, owner: Owner | None, out: Prepared) -> None:
         """An item that is known: unchanged, in a new state, hidden, or back again."""
+        item = state.item
         hidden = item.hidden if isinstance(item, Item) else None
         if hidden is not None and hidden != before.hidden:
             kind = ObservationKind.HIDDEN if hidden else ObservationKind.UNHIDDEN
@@ -146,7 +159,7 @@ class Preparer:
         # A source that marks its states tells old from new; without marks only the newest state can be compared,
         # or an edit back to an earlier wording would be overlooked.
         marked = isinstance(item, Item) and item.version_id is not None
-        same = match in before.matches if marked else match == before.latest
+        same = state.match in before.matches if marked else state.match == before.latest
         if same or owner is None:
             out.counts.unchanged += 1
             out.seen_again.append(before.id)
@@ -154,7 +167,7 @@ class Preparer:
         out.counts.new_versions += 1
         out.observations.append(self._observation(before.id, ObservationKind.EDITED))
         facts = self._facts(item, before.id, b"")
-        self._version(item, before, match, owner, facts, out)
+        self._version(state, before, owner, facts, out)
         out.edited.append({"b_id": before.id, "versions": before.versions})
 
     def _observation(self, record_id: int, kind: ObservationKind) -> Row:
@@ -206,16 +219,16 @@ class Preparer:
             facts["message_key"] = self._vault.keyed("message", item.message_id)
         return facts
 
-    def _version(
-        self, item: Item | Unreadable, known: KnownRecord, match: bytes, owner: Owner, facts: Row, out: Prepared
-    ) -> None:
+    def _version(self, state: _State, known: KnownRecord, owner: Owner, facts: Row, out: Prepared) -> None:
         """Seal one state: body, attachments, raw."""
+        item, match = state.item, state.match
         known.versions += 1
         known.latest = match
         known.matches.add(match)
         version_id = self._ids.take("version")
-        content = content_of(item)
-        parts: list[tuple[ComponentRole, str, bytes | Blob]] = [(ComponentRole.BODY, "application/json", packed(content))]
+        beside = other(item)
+        body = packed(state.written, beside)
+        parts: list[tuple[ComponentRole, str, bytes | Blob]] = [(ComponentRole.BODY, "application/json", body)]
         if isinstance(item, Item):
             parts += [(ComponentRole.ATTACHMENT, a.media_type, a.content) for a in item.attachments]
         parts.append((ComponentRole.RAW, item.raw_type, item.raw))
@@ -255,7 +268,9 @@ class Preparer:
             }
         )
         out.digests.append(digest)
-        out.arrivals.append(Arrival(known.id, known.versions, known.versions == 1, facts, content, tuple(rows)))
+        out.arrivals.append(
+            Arrival(known.id, known.versions, known.versions == 1, facts, merged(state.fields, beside), tuple(rows))
+        )
 
     def _seal(self, owner: Owner, data: bytes | Blob) -> Sealed:
         payload_id = self._ids.take("payload")

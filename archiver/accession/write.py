@@ -1,6 +1,6 @@
 """Writing a prepared batch in the caller's transaction."""
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from archiver.accession.batch import Prepared
@@ -29,13 +29,17 @@ def write(session: Session, prepared: Prepared, origin: Origin) -> None:
         insert_many(session, table, rows)
     if prepared.edited:
         session.execute(
-            update(record).where(record.c.id == bindparam("b_id")).values(changed_at=origin.now, versions=bindparam("versions")),
+            update(record)
+            .where(record.c.id == bindparam("b_id"))
+            .values(changed_at=origin.now, versions=bindparam("versions")),
             prepared.edited,
             execution_options={"synchronize_session": False},
         )
     if prepared.hidden:
         session.execute(
-            update(record).where(record.c.id == bindparam("b_id")).values(changed_at=origin.now, hidden=bindparam("hidden")),
+            update(record)
+            .where(record.c.id == bindparam("b_id"))
+            .values(changed_at=origin.now, hidden=bindparam("hidden")),
             prepared.hidden,
             execution_options={"synchronize_session": False},
         )

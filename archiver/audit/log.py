@@ -48,7 +48,7 @@ def record(
     return int(session.execute(insert(audit_event).values(values).returning(audit_event.c.id)).scalar_one())
 
 
-def event_leaf(  # noqa: PLR0917  (the fields of the leaf, in the order in which they are hashed)
+def event_leaf(
     at: int,
     actor_id: int | None,
     act: str,

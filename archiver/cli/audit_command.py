@@ -14,7 +14,7 @@ app = typer.Typer(help="The audit log: who did what to which object, when, with 
 
 
 @app.command()
-def log(  # noqa: PLR0917  (typer reads options from parameters)
+def log(
     context: typer.Context,
     about: Annotated[
         str | None, typer.Option("--object", metavar="KIND:ID", help="About one object, as record:12.")

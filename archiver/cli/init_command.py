@@ -20,7 +20,9 @@ def init(
     timezone: Annotated[str, typer.Option(help="The city's time zone.")] = "America/Chicago",
     key: Annotated[Path | None, typer.Option(help="Master key file, read or made; best on another disk.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the facts (default: SQLite in DIR).")] = None,
-    for_tests: Annotated[bool, typer.Option("--for-tests", help="Honour ARCHIVER_TEST_NOW; every certificate says so.")] = False,
+    for_tests: Annotated[
+        bool, typer.Option("--for-tests", help="Honour ARCHIVER_TEST_NOW; every certificate says so.")
+    ] = False,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Make an archive."""
@@ -35,4 +37,6 @@ def init(
         return
     output.data(f"Made the archive of {city.name} in {made.folder}.")
     output.talk(f"You ({made.administrator}) are its first administrator, clerk and records officer.")
-    output.talk(f"Its key is {made.key_file}: copy it to a safe place apart from the archive. Without it nothing can be read.")
+    output.talk(
+        f"Its key is {made.key_file}: copy it to a safe place apart from the archive. Without it nothing can be read."
+    )

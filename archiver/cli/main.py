@@ -99,7 +99,9 @@ def main(arguments: list[str]) -> int:
         output.failure(error.code, str(error), error.advice, error.where, as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
-        output.failure("interrupted", "Interrupted.", "Run it again: it goes on where it stopped.", None, as_json=as_json)
+        output.failure(
+            "interrupted", "Interrupted.", "Run it again: it goes on where it stopped.", None, as_json=as_json
+        )
         return 130
     except BrokenPipeError:
         return 0

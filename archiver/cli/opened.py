@@ -14,7 +14,7 @@ from archiver.errors import UsageError
 
 @contextmanager
 def opened(context: typer.Context) -> Iterator[Archive]:
-    """The archive named by --archive, ARCHIVER_ARCHIVE or found upwards from here; others may use it at the same time."""
+    """The archive named by --archive, ARCHIVER_ARCHIVE or found upwards from here; others may use it as well."""
     root = context.find_root()
     archive = Archive(find_folder(root.obj, Path.cwd()))
     try:

@@ -44,7 +44,9 @@ def failure(code: str, message: str, hint: str, where: str | None, *, as_json: b
     talk(f"archiver: {message}{place} {hint}".strip())
     if as_json:
         error = {"code": code, "message": message, "hint": hint, "where": where}
-        sys.stdout.write(json.dumps({"schema": "failure/1", "outcome": "failed", "error": error}, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            json.dumps({"schema": "failure/1", "outcome": "failed", "error": error}, ensure_ascii=False) + "\n"
+        )
 
 
 def known_trouble(error: Exception) -> ArchiverError | None:
@@ -101,7 +103,12 @@ def progress(label: str, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} " + unit), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} " + unit),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
 

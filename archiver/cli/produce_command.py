@@ -25,16 +25,14 @@ def build(
         actor = actor_of(archive)
         for step in build_production(archive, actor, request, out):
             advance(step.done, step.total)
-            last = step
-    if last.built is None:
-        raise typer.Exit(1)
+    built = step.built  # the last step carries it
+    assert built is not None
     if json:
-        built = last.built
         output.as_json(
             "production/1",
             {
-                "production": last.production,
-                "request": request,
+                "production": step.production,
+                "request": step.request,
                 "folder": str(out),
                 "root": built.root,
                 "records": built.records,
@@ -44,8 +42,10 @@ def build(
             },
         )
         return
-    output.data(f"{last.production}: {last.built.records} records, {last.built.files} files in {out}")
-    output.data(f"root {last.built.root}")
+    output.data(f"{step.production}: {built.records} records, {built.files} files in {out}")
+    output.data(f"root {built.root}")
+    if built.shown_by_name:
+        output.talk(f"{built.shown_by_name} characters that no font has are shown by their names in the PDF.")
     output.talk("Print the root in the letter: with it anyone can check the package (`python verify.py --root …`).")
 
 
@@ -62,7 +62,13 @@ def verify(
     found = verify_package(folder, root)
     good = found.outcome is Outcome.OK
     if json:
-        fields = {"outcome": found.outcome, "checked": found.checked, "problems": found.problems, "root": found.root, "notes": found.notes}
+        fields = {
+            "outcome": found.outcome,
+            "checked": found.checked,
+            "problems": found.problems,
+            "root": found.root,
+            "notes": found.notes,
+        }
         output.as_json("production-check/1", fields)
     else:
         for line in found.problems:

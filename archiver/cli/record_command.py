@@ -10,7 +10,7 @@ import typer
 
 from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, number, opened
-from archiver.errors import UsageError
+from archiver.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from archiver.accession.show import State
@@ -38,6 +38,7 @@ def show(
     """Show a record; that it was looked at is recorded before it is shown."""
     from archiver.access import require
     from archiver.accession.show import find_record, thread_ids
+    from archiver.vault.sealing import SealBroken
     from schema.vocab import Role
 
     if raw + thread + versions + custody > 1:
@@ -56,16 +57,20 @@ def show(
             seen = thread_ids(session, record_id) if thread else [record_id]
             facts = {"view": view, "count": len(seen), "records": seen[:1000]}
             archive.record_act(session, "record.view", "record", record_id, actor_id=actor.id, facts=facts)
-        if raw:
-            _raw(archive, record_id, out)
-        elif thread:
-            _thread(archive, seen, as_json=json)
-        elif versions:
-            _versions(archive, record_id, as_json=json)
-        elif custody:
-            _custody(archive, record_id, as_json=json)
-        else:
-            _record(archive, record_id, as_json=json)
+        try:
+            if raw:
+                _raw(archive, record_id, out)
+            elif thread:
+                _thread(archive, seen, as_json=json)
+            elif versions:
+                _versions(archive, record_id, as_json=json)
+            elif custody:
+                _custody(archive, record_id, as_json=json)
+            else:
+                _record(archive, record_id, as_json=json)
+        except SealBroken:
+            problem = f"the sealed content of R{record_id} was changed, moved or lost on the disk"
+            raise VerificationFailed(problem=problem) from None
 
 
 def _raw(archive: "Archive", record_id: int, out: Path | None) -> None:

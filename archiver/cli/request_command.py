@@ -1,14 +1,16 @@
 """`archiver request`: data requests."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, opened
 from archiver.cli.words import chosen
+from archiver.errors import ArchiverError, UsageError
 
 app = typer.Typer(help="Data requests.", no_args_is_help=True)
 
@@ -19,14 +21,22 @@ Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The request, such
 def open_(
     context: typer.Context,
     summary: Annotated[str, typer.Option(help="What was asked for, in a few words.")],
-    received: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of receipt (default: today).")] = None,
+    received: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of receipt (default: today).")
+    ] = None,
     kind: Annotated[str, typer.Option(help="public, or subject: data about the requester himself.")] = "public",
-    archive_: Annotated[str, typer.Option("--archive", help="Whether the archive may hold it: yes, no or unknown.")] = "unknown",
+    archive_: Annotated[
+        str, typer.Option("--archive", help="Whether the archive may hold it: yes, no or unknown.")
+    ] = "unknown",
     reason: Annotated[str | None, typer.Option(help="With --archive no: why.")] = None,
     requester: Annotated[str | None, typer.Option(help="Who asks; may be left out.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Narrow the preliminary hold to these sources.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Narrow it to records sent on or after this day.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Narrow it to records sent before this day.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Narrow it to records sent on or after this day.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Narrow it to records sent before this day.")
+    ] = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Log a request: its date explains itself, and its records are held from this moment."""
@@ -72,7 +82,9 @@ def open_(
         return
     output.data(f"Opened {one.number}.")
     output.data(one.date.explanation)
-    output.data(f"Hold H{one.hold} protects what it may touch." if one.hold else "No hold: the archive is not involved.")
+    output.data(
+        f"Hold H{one.hold} protects what it may touch." if one.hold else "No hold: the archive is not involved."
+    )
 
 
 @app.command("list")
@@ -82,10 +94,13 @@ def list_(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """List the requests with the date to watch."""
-    from archiver.data_requests.register import list_requests
+    from archiver.access import require
+    from archiver.data_requests.register import STAFF, list_requests
 
-    with opened(context) as archive, archive.reading() as session:
-        rows = list_requests(archive, session, closed=closed)
+    with opened(context) as archive:
+        require(actor_of(archive), *STAFF)
+        with archive.reading() as session:
+            rows = list_requests(archive, session, closed=closed)
     if json:
         output.as_json("requests/1", {"requests": rows})
     else:
@@ -99,18 +114,27 @@ def list_(
 @app.command()
 def show(context: typer.Context, number: Number, json: Annotated[bool, JSON] = False) -> None:
     """Show a request."""
-    from archiver.data_requests.register import show_request
+    from archiver.access import require
+    from archiver.data_requests.register import STAFF, request_row, show_request
 
     with opened(context) as archive:
         actor = actor_of(archive)
+        require(actor, *STAFF)
         with archive.unit() as session:
             fields = show_request(archive, session, number)
-            archive.record_act(session, "request.view", "data_request", actor_id=actor.id, facts={"request": fields["id"]})
+            archive.record_act(
+                session,
+                "request.view",
+                "data_request",
+                request_row(session, number)["id"],
+                actor_id=actor.id,
+                facts={"request": fields["id"]},
+            )
     if json:
         output.as_json("request/1", fields)
         return
     for key in ("id", "state", "kind", "received", "summary", "requester", "hold", "candidates"):
-        output.data(f"{key}: {fields[key]}")
+        output.data(f"{key}: {'' if fields[key] is None else fields[key]}".rstrip())
     for one in fields["dates"]:
         output.data(f"date: {one['explanation']}")
     for note in fields["notes"]:
@@ -125,9 +149,11 @@ def assign(context: typer.Context, number: Number, login: str, json: Annotated[b
     with opened(context) as archive:
         actor = actor_of(archive)
         with archive.unit() as session:
-            register.assign(archive, session, actor, number, login)
+            known = register.assign(archive, session, actor, number, login)
     if json:
-        output.as_json("request/1", {"id": number, "assigned_to": login})
+        output.as_json("request/1", {"id": known, "assigned_to": login})
+    else:
+        output.data(f"{known} is assigned to {login}.")
 
 
 @app.command()
@@ -138,9 +164,11 @@ def note(context: typer.Context, number: Number, text: str, json: Annotated[bool
     with opened(context) as archive:
         actor = actor_of(archive)
         with archive.unit() as session:
-            add_note(archive, session, actor, number, text)
+            known = add_note(archive, session, actor, number, text)
     if json:
-        output.as_json("request/1", {"id": number, "noted": True})
+        output.as_json("request/1", {"id": known, "noted": True})
+    else:
+        output.data(f"Noted on {known}.")
 
 
 @app.command()
@@ -151,11 +179,15 @@ def search(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Search for a request: question, count and coverage are kept with it."""
+    from archiver.access import require
     from archiver.data_requests.candidates import note_search
-    from archiver.search.answer import answer
+    from archiver.data_requests.register import STAFF
+    from archiver.search.answer import answer, catch_up
 
     with opened(context) as archive:
-        actor = actor_of(archive)
+        actor, zone = actor_of(archive), archive.city.timezone
+        require(actor, *STAFF)
+        catch_up(archive)
         result = answer(archive, query, limit=0)
         with archive.unit() as session:
             new = note_search(archive, session, actor, number, result)
@@ -163,6 +195,8 @@ def search(
         output.as_json("request-search/1", {"id": number, "search": new, **result.as_dict()})
     else:
         output.data(f"Found {result.count}: {result.interpreted}")
+        for line in result.said(zone):
+            output.talk(line)
 
 
 @app.command()
@@ -177,30 +211,58 @@ def candidates(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """List a request's candidates, or freeze those that a question finds."""
-    from archiver.data_requests.candidates import freeze as freeze_found
+    from archiver.access import require
     from archiver.data_requests.candidates import list_candidates
-    from archiver.search.answer import answer, find_ids
+    from archiver.data_requests.register import STAFF
 
+    if freeze and query is None:
+        raise UsageError(problem="--freeze freezes what a question finds; name it with --query")
     with opened(context) as archive:
         actor = actor_of(archive)
-        if query is None:
+        require(actor, *STAFF)
+        if query is not None:
+            fields, told = _found(archive, actor, number, query, freeze=freeze, complete=not keep_preliminary)
+        else:
             with archive.reading() as session:
                 fields = list_candidates(archive, session, number)
-        else:
-            result = answer(archive, query, limit=0)
-            fields = {"id": number, "query": query, "interpreted": result.interpreted, "count": result.count, "frozen": freeze}
-            if freeze:
-                ids = find_ids(archive, query)
-                with archive.unit() as session:
-                    done = freeze_found(archive, session, actor, number, result, ids, complete=not keep_preliminary)
-                fields |= {"count": done.found, "added": done.added, "hold": f"H{done.hold}" if done.hold else None}
+            told = [*fields["records"], *(f"{one['id']} {one['name']}" for one in fields["files"])]
     if json:
         output.as_json("candidates/1", fields)
-    elif query is None:
-        output.data("\n".join([*fields["records"], *(f"{one['id']} {one['name']}" for one in fields["files"])]))
-    else:
-        frozen = f"; {fields['added']} joined the candidates" if freeze else " (not frozen: add --freeze)"
-        output.data(f"Found {fields['count']}: {fields['interpreted']}{frozen}")
+        return
+    for line in told:
+        output.data(line)
+
+
+def _found(
+    archive: Any, actor: Any, number: str, query: str, *, freeze: bool, complete: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """What a question finds for a request, frozen where that was asked for: fields for scripts, lines for people."""
+    from archiver.data_requests.candidates import freeze as freeze_found
+    from archiver.data_requests.register import request_row
+    from archiver.search.answer import answer, catch_up, find_ids
+
+    with archive.reading() as session:
+        number = request_row(session, number)["number"]
+    catch_up(archive)
+    result = answer(archive, query, limit=0)
+    fields = {"id": number, "query": query, "interpreted": result.interpreted, "count": result.count, "frozen": freeze}
+    reach = result.said(archive.city.timezone)
+    if not freeze:
+        return fields, [f"Found {result.count}: {result.interpreted}; not frozen: add --freeze", *reach]
+    ids = find_ids(archive, query)
+    with archive.unit() as session:
+        done = freeze_found(archive, session, actor, number, result, ids, complete=complete)
+    with suppress(ArchiverError, OSError):  # who is held stands in the index too; the next collection makes up for it
+        catch_up(archive)
+    fields |= {"count": done.found, "added": done.added, "hold": f"H{done.hold}" if done.hold else None}
+    told = [f"Found {done.found}: {result.interpreted}; {done.added} joined the candidates of {number}", *reach]
+    if done.destroyed:
+        told.append(f"{done.destroyed} of them were destroyed before they could join.")
+    if done.preliminary:
+        told.append(f"H{done.hold} still protects all that the request may touch.")
+    elif done.hold:
+        told.append(f"H{done.hold} now protects the candidates, and no other records.")
+    return fields, told
 
 
 @app.command("file")
@@ -212,10 +274,12 @@ def file_(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Add a file found elsewhere to a request; it is numbered and produced like a record."""
-    from archiver.data_requests.files import add_file, spool
+    from archiver.data_requests.files import add_file, check_may_add, spool
 
     with opened(context) as archive:
         actor = actor_of(archive)
+        with archive.reading() as session:
+            number = check_may_add(session, actor, number)
         content = spool(archive, path)
         with archive.unit() as session:
             new = add_file(archive, session, actor, number, name or path.name, content)
@@ -232,7 +296,9 @@ def close(
     reason: Annotated[str, typer.Option(help="How it was answered.")],
     withheld: Annotated[
         bool | None,
-        typer.Option("--withheld/--nothing-withheld", help="Whether anything was withheld (default: what was not produced)."),
+        typer.Option(
+            "--withheld/--nothing-withheld", help="Whether anything was withheld (default: what was not produced)."
+        ),
     ] = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -245,7 +311,7 @@ def close(
             done = close_request(archive, session, actor, number, reason, withheld=withheld)
     if json:
         fields = {
-            "id": number,
+            "id": done.number,
             "state": "closed",
             "hold": f"H{done.hold}" if done.hold else None,
             "held_until": done.held_until,
@@ -254,4 +320,4 @@ def close(
         }
         output.as_json("request/1", fields)
     else:
-        output.data(f"Closed {number}. {done.explanation}")
+        output.data(f"Closed {done.number}. {done.explanation}")

@@ -1,5 +1,6 @@
 """`archiver search`: find records, with an exact count and what it covers."""
 
+import re
 import sys
 from typing import Annotated, Any
 
@@ -10,11 +11,17 @@ from archiver.cli.opened import JSON, actor_of, opened
 
 app = typer.Typer()
 
+_LISTED = 1_000
+"""Ids of `--ids` that the log names; they are no content, and the question and count are logged beside them."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 @app.command()
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="Words, \"phrases\", AND OR NOT, W/5, from:, after:2026-01-05 … (docs/search.md).")],
+    query: Annotated[
+        str, typer.Argument(help='Words, "phrases", AND OR NOT, W/5, from:, after:2026-01-05 … (docs/search.md).')
+    ],
     count: Annotated[bool, typer.Option("--count", help="Only the exact count and what it covers.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Every id, one a line.")] = False,
     limit: Annotated[int, typer.Option(min=0, max=10_000, help="How many hits to show.")] = 50,
@@ -29,15 +36,15 @@ def search(
 
     with opened(context) as archive:
         actor = actor_of(archive)
-        require(actor, *(role for role in Role if role is not Role.CUSTODIAN))
+        require(actor, *(one for one in Role if one is not Role.CUSTODIAN))
         if ids:
             found = find_ids(archive, query)
-            shown, total = found, len(found)
+            shown, total = found[:_LISTED], len(found)
         else:
             result = answer(archive, query, limit=0 if count else limit, facets=facets, explain=explain)
             shown, total = [hit.document.record_id for hit in result.hits], result.count
         with archive.unit() as session:
-            facts = {"count": total, "shown": shown[:1000]}
+            facts = {"count": total, "shown": shown}
             archive.record_act(session, "search", "index", actor_id=actor.id, facts=facts, text=query)
         zone = archive.city.timezone
     if ids:
@@ -57,27 +64,26 @@ def _show(result: Any, zone: str) -> None:
     for hit in result.hits:
         one = hit.document
         when = printed(one.sent_at, zone, one.offset_min)
-        output.data(f"R{one.record_id}  {when}  {one.source}  {', '.join(one.author)}  {one.title}".rstrip())
+        output.data(_harmless(f"R{one.record_id}  {when}  {one.source}  {', '.join(one.author)}  {one.title}").rstrip())
         output.data(f"    {_marked(hit)}")
     output.data(f"Found {result.count}: {result.interpreted}")
-    if result.undated:
-        output.data(f"{result.undated} of unknown time (they match no date question)")
     for part, number in result.explained:
         output.data(f"  {number}  {part}")
     for name, values in (result.facets or {}).items():
         output.data(f"{name}: " + ", ".join(f"{value} {number}" for value, number in values[:12]))
-    output.talk(f"Indexed {result.indexed} of {result.records} records.")
-    for one in result.coverage:
-        reach = f"captured through {printed(one.last_success, zone)}" if one.last_success else "never captured completely"
-        extra = f"; {one.without_text} attachments without searchable text" if one.without_text else ""
-        extra += "".join(f"; gap: {reason}" for _since, _until, reason in one.gaps)
-        output.talk(f"  {one.source}: {reach}{extra}")
+    for line in result.said(zone):
+        output.talk(line)
+
+
+def _harmless(text: str) -> str:
+    """A stranger's text as it may go to a terminal: no control characters, none that turn the line round."""
+    return _CONTROLS.sub(" ", text)
 
 
 def _marked(hit: Any) -> str:
-    text, parts, last = hit.snippet, [], 0
+    text, parts, last = _harmless(hit.snippet), [], 0
     bold = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("[", "]")
     for start, stop in hit.spans:
         parts += [text[last:start], bold[0], text[start:stop], bold[1]]
         last = stop
-    return "".join([*parts, text[last:]]).replace("\n", " ")
+    return "".join([*parts, text[last:]])

@@ -17,11 +17,17 @@ def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A short name for the source.")],
     connector: Annotated[str, typer.Argument(help="The connector that reads it (`source connectors` lists them).")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the connector.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the connector.")
+    ] = None,
     account: Annotated[str | None, typer.Option(help="The account that is read.")] = None,
     device: Annotated[str | None, typer.Option(help="The device that is read.")] = None,
-    declaration: Annotated[int | None, typer.Option(help="The declaration that allows it (else: the city's own).")] = None,
-    data_class: Annotated[str, typer.Option("--class", help="Data class of records without a determination.")] = "unclassified",
+    declaration: Annotated[
+        int | None, typer.Option(help="The declaration that allows it (else: the city's own).")
+    ] = None,
+    data_class: Annotated[
+        str, typer.Option("--class", help="Data class of records without a determination.")
+    ] = "unclassified",
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Add a source: the city's own unless a declaration is named."""
@@ -46,7 +52,9 @@ def add(
     if json:
         output.as_json("source/1", {"id": new, "name": name, "connector": connector})
     else:
-        output.data(f"Added source {name}. Test it with `archiver source test {name}`, read it with `archiver collect {name}`.")
+        output.data(
+            f"Added source {name}. Test it with `archiver source test {name}`, read it with `archiver collect {name}`."
+        )
 
 
 def _pair(written: str) -> tuple[str, str]:
@@ -78,7 +86,10 @@ def list_(context: typer.Context, json: Annotated[bool, JSON] = False) -> None:
     if json:
         output.as_json("sources/1", {"sources": rows})
     else:
-        output.table(("source", "connector", "reads", "last success"), [(r["name"], r["connector"], r["account"] or r["device"], r["last_success"]) for r in rows])
+        output.table(
+            ("source", "connector", "reads", "last success"),
+            [(r["name"], r["connector"], r["account"] or r["device"], r["last_success"]) for r in rows],
+        )
 
 
 @app.command()
@@ -107,8 +118,8 @@ def show(context: typer.Context, name: str, json: Annotated[bool, JSON] = False)
         output.table(("", ""), list(fields.items()))
 
 
-@app.command()
-def test(context: typer.Context, name: str, json: Annotated[bool, JSON] = False) -> None:
+@app.command("test")
+def test_(context: typer.Context, name: str, json: Annotated[bool, JSON] = False) -> None:
     """Try a source's settings without collecting."""
     from archiver.pipeline import check_source
     from archiver.sources.registry import find_source

@@ -54,7 +54,7 @@ def verify(
             output.talk(f"warning: {warning.check}: {warning.object}: {warning.message}")
         if result.orphans:
             output.talk(
-                f"{result.orphans} stored objects belong to no record; the nightly run removes them after a day."
+                f"{result.orphans} stored objects belong to no record yet; the nightly run removes them after a day."
             )
         if result.problems:
             output.talk("Keep the archive as it is and tell the records officer and the city attorney.")

@@ -1,6 +1,7 @@
 """Request files: what was found elsewhere for a request (police report, permit, scan), sealed and numbered with it."""
 
 import mimetypes
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,19 +22,37 @@ _CHUNK = 1 << 20
 
 
 def spool(archive: Archive, path: Path) -> bytes | StoredObject:
-    """Read a file before the transaction: small ones as bytes, large ones sealed as an object; raises UsageError."""
+    """Read a file before the transaction: small ones as bytes, large ones sealed as an object.
+
+    Raises UsageError where it cannot be read, OSError where the archive's own disk fails.
+    """
     try:
+        if not path.is_file():  # a pipe or device would never end
+            raise UsageError(problem=f"{path} is not a file")
         if path.stat().st_size <= ROW_LIMIT:
             return path.read_bytes()
-        return archive.vault.objects.write(_chunks(path))
     except OSError as error:
-        raise UsageError(problem=f"{path} cannot be read: {error.strerror}") from None
+        raise _unreadable(path, error) from None
+    return archive.vault.objects.write(_chunks(path))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(problem=f"{path} cannot be read: {error.strerror or error}")
+
+
+def check_may_add(session: Session, actor: Actor, number: str) -> str:
+    """Whether a file may be added, before a large one is read; returns the number.  Raises NotFound, Refused."""
+    require(actor, Role.CLERK, Role.DEPARTMENT_REVIEWER)
+    return str(open_row(session, number)["number"])
 
 
 def add_file(
@@ -42,6 +61,7 @@ def add_file(
     """Add a file to a request as one of its candidates; returns its id.  Raises NotFound, Refused."""
     require(actor, Role.CLERK, Role.DEPARTMENT_REVIEWER)
     row = open_row(session, number)
+    name = os.fsencode(name).decode("utf-8", "replace")  # a name on disk may be no text
     owner = owner_of(archive, session, row)
     payload_id = reserve(session, "payload", 1)
     if isinstance(content, StoredObject):

@@ -59,7 +59,7 @@ def routine(entry: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
 
     entry: `first` day, `every` so many days, `count`, and lists that take turns.
     """
-    turns = {name: values for name, values in entry.items() if isinstance(values, list) and name in ("what", "where", "texts")}
+    turns: dict[str, list[Any]] = {name: entry[name] for name in ("what", "where", "texts") if name in entry}
     found = []
     for number in range(entry["count"]):
         words = {name: str(values[number % len(values)]) for name, values in turns.items()}

@@ -30,8 +30,10 @@ def write_mail(folder: Path, calendar: Calendar) -> int:
     for at, box, mail in sent:
         if box == CLERK:
             _single(folder, at, mail)
-        else:
-            boxes.setdefault(box, mailbox.mbox(folder / f"{box}.mbox")).add(_in_mbox(mail, at))
+            continue
+        if box not in boxes:
+            boxes[box] = mailbox.mbox(folder / f"{box}.mbox")
+        boxes[box].add(_in_mbox(mail, at))
     for name, one in boxes.items():
         one.close()
         _age(folder / f"{name}.mbox", calendar)
@@ -68,7 +70,7 @@ def _in_mbox(mail: EmailMessage, at: int) -> mailbox.mboxMessage:
 
 def _thread(thread: dict[str, Any], calendar: Calendar) -> Iterable[tuple[int, str, EmailMessage]]:
     before: list[str] = []
-    slug = "-".join("".join(c if c.isalnum() else " " for c in thread["subject"].lower()).split())[:40]
+    slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in thread["subject"].lower()).split())[:40]
     for number, entry in enumerate(thread["mail"], 1):
         at = calendar.moment(entry["days"], entry["at"])
         subject = thread["subject"] if number == 1 else f"Re: {thread['subject']}"

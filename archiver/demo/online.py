@@ -17,6 +17,8 @@ from archiver.demo.papers import media_type, paper
 
 TOKEN = "demo-token-of-teddy"  # noqa: S105  (opens only the demo's own server)
 ACCOUNTS = ("city", "plow")
+HOME = "https://social.lakewoodfalls.example.org"
+"""What posts and profiles call their server; the demo serves it from this computer."""
 
 
 class Online:
@@ -35,12 +37,12 @@ class Online:
         """Write every post; the server's address must be known, since posts link to their pictures."""
         for account in ACCOUNTS:
             entry = content("posts")[account]
-            posts = [(self._calendar.moment(one["days"], f"{7 + n % 12:02}:{n * 13 % 60:02}"), one) for n, one in enumerate(entry["post"])]
+            posts = [(one["days"], f"{7 + n % 12:02}:{n * 13 % 60:02}", one) for n, one in enumerate(entry["post"])]
             series = entry.get("routine")
             for days, words in routine(series) if series else ():
-                posts.append((self._calendar.moment(days, "12:00"), {"text": words["texts"].format(**words)}))
-            for at, post in sorted(posts, key=lambda one: one[0]):
-                self._post(account, at, post)
+                posts.append((days, "12:00", {"text": words["texts"].format(**words)}))
+            for days, at, post in sorted(posts, key=lambda one: (-one[0], one[1])):
+                self._post(account, self._calendar.moment(days, at), post)
 
     def second_night(self) -> None:
         """A post is corrected, one is deleted, a reply comes, an article changes and another appears."""
@@ -50,10 +52,12 @@ class Online:
         self._statuses[typo] |= {"content": before["content"].replace("propossed", "proposed"), "edited_at": _iso(now)}
         self._history[typo].append(self._state(self._statuses[typo], _iso(now)))
         del self._statuses[self._named["mistake"]]
-        self._reply(self._named["teddy-emergency"], {"from": "湖畔日本語会", "acct": "kohan", "text": "テディさん、ありがとう！"}, now)
+        thanks = {"from": "湖畔日本語会", "acct": "kohan", "text": "除雪のお知らせ、ありがとうございます！"}
+        self._reply(self._named["emergency"], thanks, now)
         changed = next(one for one in self._articles if one.get("id") == "parking")
         changed["text"] += " Downtown lots are open to residents at night."
-        self._articles.insert(0, {"days": 0, "title": "Minutes: variance V-07", "text": "The minutes of the hearing are here."})
+        minutes = {"days": 0, "title": "Minutes: variance V-07", "text": "The minutes of the hearing are here."}
+        self._articles.insert(0, minutes)
 
     def answer(self, path: str, query: dict[str, str], token: str | None) -> tuple[int, str, bytes, dict[str, str]]:
         """Status, media type, body and headers of one request (https://docs.joinmastodon.org/methods/)."""
@@ -97,23 +101,24 @@ class Online:
         number = str(ACCOUNTS.index(key) + 1)
         mine = [one for one in self._statuses.values() if one["account"]["id"] == number]
         shown = {"id": number, "username": entry["acct"], "acct": entry["acct"], "display_name": entry["name"]}
-        return {**shown, "url": f"{self.base}/@{entry['acct']}", "statuses_count": len(mine)}
+        return {**shown, "url": f"{HOME}/@{entry['acct']}", "statuses_count": len(mine)}
 
     def _post(self, account: str, at: int, post: dict[str, Any]) -> None:
-        status = self._status(self._author(account), at, str(post.get("text", "")), str(post.get("visibility", "public")))
+        status = self._status(self._author(account), at, post.get("text", ""), post.get("visibility", "public"))
         if "repost" in post:
             status["reblog"] = self._statuses[self._named[post["repost"]]]
         if picture := post.get("picture"):
-            address = f"{self.base}/media/{picture}"
-            status["media_attachments"] = [{"id": f"m{status['id']}", "type": "image", "url": address, "description": "plow at dawn"}]
+            media = {"id": f"m{status['id']}", "type": "image", "url": f"{self.base}/media/{picture}"}
+            status["media_attachments"] = [{**media, "description": "a plow at dawn"}]
         if "id" in post:
             self._named[post["id"]] = status["id"]
         for number, reply in enumerate(post.get("replies", ()), 1):
             self._reply(status["id"], reply, at + number * 240_000)
 
     def _reply(self, to: str, reply: dict[str, str], at: int) -> None:
-        author = {"id": f"9{len(reply['acct'])}{reply['acct']}", "acct": f"{reply['acct']}@social.example.org", "display_name": reply["from"]}
-        status = self._status({**author, "url": f"{self.base}/@{author['acct']}"}, at, reply["text"], "public")
+        acct = f"{reply['acct']}@social.example.org"
+        author = {"id": f"other-{acct}", "acct": acct, "display_name": reply["from"]}
+        status = self._status({**author, "url": f"{HOME}/@{author['acct']}"}, at, reply["text"], "public")
         status |= {"in_reply_to_id": to, "in_reply_to_account_id": self._statuses[to]["account"]["id"]}
         self._replies.setdefault(to, []).append(status["id"])
         self._statuses[to]["replies_count"] += 1
@@ -123,9 +128,21 @@ class Online:
 
     def _status(self, author: dict[str, Any], at: int, text: str, visibility: str) -> dict[str, Any]:
         number = str(at * 100 + len(self._statuses) % 100)
-        status: dict[str, Any] = {"id": number, "created_at": _iso(at), "edited_at": None, "visibility": visibility, "account": author}
-        status |= {"content": f"<p>{escape(text)}</p>", "spoiler_text": "", "sensitive": False, "replies_count": 0, "reblog": None}
-        status |= {"in_reply_to_id": None, "media_attachments": [], "url": f"{self.base}/@{author['acct']}/{number}"}
+        status: dict[str, Any] = {
+            "id": number,
+            "created_at": _iso(at),
+            "edited_at": None,
+            "visibility": visibility,
+            "account": author,
+            "content": f"<p>{escape(text)}</p>",
+            "spoiler_text": "",
+            "sensitive": False,
+            "replies_count": 0,
+            "reblog": None,
+            "in_reply_to_id": None,
+            "media_attachments": [],
+            "url": f"{HOME}/@{author['acct']}/{number}",
+        }
         self._statuses[number] = status
         return status
 
@@ -145,7 +162,8 @@ class Online:
                 f"<description>{text}</description></item>\n"
             )
         head = f"<title>City of Lakewood Falls: news</title><link>{self.base}/</link><description>News</description>"
-        return f'<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel>{head}\n{"".join(entries)}</channel></rss>'.encode()
+        channel = f"<channel>{head}\n{''.join(entries)}</channel>"
+        return f'<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0">{channel}</rss>'.encode()
 
 
 def _iso(at: int) -> str:

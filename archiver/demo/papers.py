@@ -74,6 +74,6 @@ def _picture(color: list[int]) -> bytes:
     from PIL import Image
 
     shade, out = Image.linear_gradient("L").resize((480, 320)), io.BytesIO()
-    bands = [shade.point(lambda light, top=top: top * (light + 160) // 415) for top in color]  # type: ignore[misc]  # mypy knows no default in a lambda
+    bands = [shade.point(lambda light, top=top: top * (light + 160) // 415) for top in color]
     Image.merge("RGB", bands).save(out, "PNG")
     return out.getvalue()

@@ -67,8 +67,8 @@ def _mms(others: list[str], text: dict[str, Any], at: int) -> str:
     numbers = [people()[one].phone for one in others]
     coming = text["way"] == "in"
     sender = people()[text.get("from", others[0])].phone if coming else _OWN
-    box = "1" if coming else "2"
-    head = _tag("mms", "", date=at, msg_box=box, address="~".join(numbers), m_type="132" if coming else "128", sub="null")
+    box, kind = ("1", "132") if coming else ("2", "128")
+    head = _tag("mms", "", date=at, msg_box=box, address="~".join(numbers), m_type=kind, sub="null")
     parts = [_tag("part", seq=0, ct="text/plain", name="null", chset="106", text=text["text"])]
     if name := text.get("picture"):
         data = base64.b64encode(paper(name)).decode()
@@ -92,7 +92,7 @@ def _call(entry: dict[str, Any], calendar: Calendar) -> str:
     )
 
 
-def _tag(name: str, end: str = "/", **attributes: object) -> str:
+def _tag(name: str, end: str = "/", /, **attributes: object) -> str:
     written = "".join(f" {key}={_quoted(str(value))}" for key, value in attributes.items())
     return f"<{name}{written}{' ' if end else ''}{end}>" + ("\n" if name in ("sms", "call") else "")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable
@@ -38,7 +39,8 @@ class Telling:
     """Tells the story; quiet: only runs it."""
 
     def __init__(self, commands: Commands, archive: Path, *, quiet: bool) -> None:
-        self._commands, self._archive, self._quiet = commands, archive, quiet
+        self.archive = archive
+        self._commands, self._quiet = commands, quiet
         self._step = 0
         self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and not quiet
 
@@ -55,36 +57,33 @@ class Telling:
         for line in textwrap.wrap(" ".join(text.split()), WIDTH - 3):
             self._write(f"   {line}", style)
 
-    def lines(self, text: str) -> None:
-        """Show lines as they are."""
-        for line in text.splitlines():
-            self._write(line)
-
     def run(
         self,
+        command: str,
         *arguments: str,
         expect: int = 0,
         talk: bool = True,
-        most: int = 40,
         secret: str | None = None,
         silent: bool = False,
     ) -> Ran:
         """Run a command and show it with its output.
 
-        expect: its exit code; another one stops the demo.  talk: whether what it says on stderr is shown.
-        most: lines shown.  secret: a password, given to the command by a file descriptor.  silent: show nothing.
+        command: words separated by spaces; arguments: more words, as they are.  expect: the exit code; another one
+        stops the demo.  talk: whether what it says on stderr is shown.  secret: a password, given by file descriptor.
+        silent: show nothing.
         """
-        ran = self._ran([*arguments], secret)
+        words = [*command.split(), *arguments]
+        ran = self._ran(words, secret)
         if ran.code != expect:
-            said = (ran.err or ran.out).strip().splitlines()
-            raise DemoStopped(command=" ".join(arguments), code=ran.code, expected=expect, said=said[-1] if said else "")
+            said = ran.err.strip().splitlines() or ran.out.strip().splitlines() or [""]
+            raise DemoStopped(command=" ".join(words), code=ran.code, expected=expect, said=said[-1])
         if not silent:
-            self._show(arguments, ran, talk=talk or expect != 0, most=most)
+            self._show(words, ran, talk=talk or expect != 0)
         return ran
 
-    def ask(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
+    def ask(self, command: str, *arguments: str) -> dict[str, Any]:
         """Run a command with --json, unseen; returns its object."""
-        found: dict[str, Any] = json.loads(self.run(*arguments, "--json", expect=expect, silent=True).out)
+        found: dict[str, Any] = json.loads(self.run(command, *arguments, "--json", silent=True).out)
         return found
 
     def _ran(self, arguments: list[str], secret: str | None) -> Ran:
@@ -97,19 +96,16 @@ class Telling:
             arguments = [*arguments, "--password-fd", str(reading)]
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                code = self._commands(["--archive", str(self._archive), *arguments])
+                code = self._commands(["--archive", str(self.archive), *arguments])
         finally:
             if reading is not None:
                 os.close(reading)
         return Ran(code, out.getvalue(), err.getvalue())
 
-    def _show(self, arguments: tuple[str, ...], ran: Ran, *, talk: bool, most: int) -> None:
-        self._write(f"   $ archiver {' '.join(_quoted(one) for one in arguments)}", "green")
-        said = _aligned(ran.out) + (ran.err.splitlines() if talk else [])
-        for line in said[:most]:
+    def _show(self, words: list[str], ran: Ran, *, talk: bool) -> None:
+        self._write(f"   $ archiver {shlex.join(words)}", "green")
+        for line in _aligned(ran.out) + (ran.err.splitlines() if talk else []):
             self._write(f"     {line}", "red" if ran.code else "")
-        if len(said) > most:
-            self._write(f"     ... {len(said) - most} more lines", "dim")
 
     def _write(self, line: str, style: str = "") -> None:
         if self._quiet:
@@ -121,11 +117,6 @@ class Telling:
         from rich.text import Text
 
         Console(highlight=False, soft_wrap=True).print(Text(line, style=style))
-
-
-def _quoted(argument: str) -> str:
-    plain = argument and all(char.isalnum() or char in "-_./:=@+," for char in argument)
-    return argument if plain else "'" + argument.replace("'", "'\\''") + "'"
 
 
 def _aligned(text: str) -> list[str]:

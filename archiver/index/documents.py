@@ -64,7 +64,8 @@ def build(
 
 
 def _people(parties: Sequence[Sequence[Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    author, recipients = [], []
+    author: list[str] = []
+    recipients: list[str] = []
     for role, _kind, address, name in parties:
         shown = f"{name} <{address}>" if name and name != address else address
         (author if role == PartyRole.AUTHOR.value else recipients).append(shown)

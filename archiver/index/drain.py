@@ -1,6 +1,7 @@
 """Draining the outbox into the index, batch by batch; repeatable after a crash at any point."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from archiver import outbox
@@ -40,11 +41,23 @@ class Indexer:
         self._sources: dict[int, Source] = {}
         self.done: list[int] = []
         """Outbox rows whose work is durable and that the next transaction may delete."""
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="index")
+        self._under_way: tuple[Future[bool], int] | None = None
 
-    def add(self, documents: Sequence[Document], task: int | None) -> None:
-        """Write documents that were built while their records were in memory."""
-        if self._write(documents, (), task) and task is not None:
-            self.done.append(task)
+    def add(self, documents: Sequence[Document], task: int) -> None:
+        """Write documents that were built while their records were in memory; goes on beside the caller.
+
+        The next batch is parsed and sealed meanwhile; at most one batch is under way.
+        """
+        self.settle()
+        self._under_way = self._beside.submit(self._write, documents, (), task), task
+
+    def settle(self) -> None:
+        """Wait until what was handed over is durable in the index; raises what went wrong there."""
+        if self._under_way is not None:
+            (future, task), self._under_way = self._under_way, None
+            if future.result():
+                self.done.append(task)
 
     def _write(self, documents: Sequence[Document], removed: Sequence[int], task: int | None) -> bool:
         if self._engine is None:
@@ -60,6 +73,7 @@ class Indexer:
 
     def drain(self) -> Iterator[int]:
         """Work off the outbox; yields how many records each step indexed."""
+        self.settle()
         while True:
             with self._archive.unit() as session:
                 outbox.finish(session, self.done)
@@ -111,9 +125,7 @@ class Indexer:
             for one, content in zip(loaded, contents, strict=True)
         ]
 
-    def fresh(
-        self, facts: Mapping[str, Any], number: int, content: Mapping[str, Any], series: str
-    ) -> Document:
+    def fresh(self, facts: Mapping[str, Any], number: int, content: Mapping[str, Any], series: str) -> Document:
         """The document of a new record without attachments, from memory."""
         return build(facts, number, content, self.source(facts["source_id"]), series, [])
 
@@ -128,5 +140,3 @@ class Indexer:
 def has_attachments(components: Sequence[Mapping[str, Any]]) -> bool:
     """Whether text may have to be read out of attachments."""
     return any(one["role"] == ComponentRole.ATTACHMENT.value for one in components)
-
-

@@ -19,10 +19,10 @@ from schema.vocab import ComponentRole, HoldState, OwnerKind
 class Loaded:
     """A living record as the index needs it; content: what `accession` sealed as its body, as bytes."""
 
-    facts: Mapping[str, Any]
+    facts: Mapping[Any, Any]
     version: int
     body: bytes
-    attachments: tuple[Mapping[str, Any], ...]
+    attachments: tuple[Mapping[Any, Any], ...]
     series: str
     held: bool
 
@@ -59,8 +59,8 @@ def load(session: Session, vault: Vault, ids: Sequence[int]) -> list[Loaded]:
     return loaded
 
 
-def _components(session: Session, version_ids: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
-    found: dict[int, list[Mapping[str, Any]]] = {one: [] for one in version_ids}
+def _components(session: Session, version_ids: Sequence[int]) -> dict[int, list[Mapping[Any, Any]]]:
+    found: dict[int, list[Mapping[Any, Any]]] = {one: [] for one in version_ids}
     rows = session.execute(
         select(component).where(component.c.version_id.in_(version_ids)).order_by(component.c.position)
     ).mappings()
@@ -75,7 +75,7 @@ def _series(session: Session, ids: Sequence[int]) -> dict[int, str]:
         .join(series, series.c.id == retention_tag.c.series_id)
         .where(retention_tag.c.record_id.in_(ids), retention_tag.c.ended_at.is_(None))
     )
-    return {record_id: key for record_id, key in rows}
+    return dict(row._tuple() for row in rows)
 
 
 def _held(session: Session, ids: Sequence[int]) -> set[int]:

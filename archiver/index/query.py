@@ -143,4 +143,6 @@ class Not:
     part: "Node"
 
 
-Node = Everything | Term | Wildcard | Fuzzy | Phrase | Near | Field | ThreadIs | RecordIs | Sent | Undated | And | Or | Not
+Node = (
+    Everything | Term | Wildcard | Fuzzy | Phrase | Near | Field | ThreadIs | RecordIs | Sent | Undated | And | Or | Not
+)

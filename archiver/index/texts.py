@@ -74,7 +74,7 @@ def _known(session: Session, component_ids: Sequence[int]) -> dict[int, str]:
     rows = session.execute(
         select(extraction.c.component_id, extraction.c.outcome).where(extraction.c.component_id.in_(component_ids))
     )
-    return {component_id: outcome for component_id, outcome in rows}
+    return dict(row._tuple() for row in rows)
 
 
 def _read(

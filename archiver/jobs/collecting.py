@@ -1,9 +1,12 @@
 """Collecting sources one after the other; one broken source does not stop the others."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from archiver.archive import Archive
+from archiver.collect import captures
 from archiver.errors import NotFound
 from archiver.index.drain import Indexer
 from archiver.index.engines.contract import Engine
@@ -11,7 +14,8 @@ from archiver.index.engines.registry import IndexUnusable
 from archiver.index.extract.extractor import Extractor
 from archiver.index.opening import chosen, open_index
 from archiver.index.rebuild import work_off
-from archiver.pipeline import Receipt, Run
+from archiver.jobs.faults import told
+from archiver.pipeline import Failure, Receipt, Run
 from archiver.sources.registry import find_source, list_sources
 from schema.vocab import Outcome
 
@@ -53,14 +57,13 @@ def collect_sources(
     choice = chosen(archive)
     engine = _opened(archive, unusable)
     try:
-        with Extractor(workers=archive.config.collect.workers) as extractor:
+        with _few_collections(), Extractor(workers=archive.config.collect.workers) as extractor:
             indexer = Indexer(archive, engine, extractor, choice)
             for source in sources:
                 if stopped():
                     break
                 run = Run(archive, source, indexer, stopped=stopped)
-                for seen in run.steps():
-                    yield Step(seen, run.total)
+                yield from _sheltered(archive, run)
                 yield Step(run.receipt.counts.seen, receipt=run.receipt)
             for _ in indexer.drain():
                 pass
@@ -69,6 +72,32 @@ def collect_sources(
             engine.close()
     if chosen(archive) != choice:
         work_off(archive)  # the index was rebuilt meanwhile, and this run left its work in the outbox
+
+
+def _sheltered(archive: Archive, run: Run) -> Iterator[Step]:
+    """The steps of a run; a fault of the program in it ends this source's run only, from its saved cursor on."""
+    try:
+        for seen in run.steps():
+            yield Step(seen, run.total)
+    except Exception as error:  # noqa: BLE001  (whatever one source's content brings to light, the others are read)
+        receipt = run.receipt
+        receipt.outcome = Outcome.FAILED
+        hint = "Report this fault of the program; the next run tries again from where this one stopped."
+        receipt.error = Failure("fault", f"A fault of the program: {told(error)}.", hint)
+        if receipt.capture_id is not None:
+            with archive.unit() as session:
+                captures.finish(session, receipt.capture_id, archive.now(), Outcome.FAILED, error_code="fault")
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for reference cycles rarely: a run makes millions of objects, no cycles (measured: a fifth of its time)."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _opened(archive: Archive, unusable: Callable[[IndexUnusable], None] | None) -> Engine | None:

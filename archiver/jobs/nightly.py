@@ -16,6 +16,7 @@ from archiver.errors import ArchiverError
 from archiver.index.rebuild import remove_left
 from archiver.index.status import index_status
 from archiver.jobs.collecting import collect_sources
+from archiver.jobs.faults import told
 from archiver.jobs.health import lapsing, source_health
 from archiver.jobs.report import Disk, Report, Verified
 from archiver.jobs.runner import Act, Ending, Step, Steps
@@ -90,7 +91,7 @@ class Night:
             if all(one.code != error.code for one in self.report.troubles):
                 self._note(error)
         except Exception as error:  # noqa: BLE001  (a fault here must not cost the person the report on all the rest)
-            fault = f"A step of the night failed ({what}): {type(error).__name__}."
+            fault = f"A step of the night failed ({what}): {told(error)}."
             hint = "Run `archiver doctor`; if that finds nothing, report this fault of the program."
             self.report.troubles.append(Failure("fault", fault, hint))
 

@@ -13,6 +13,7 @@ from archiver.clock import monotonic
 from archiver.collect.leases import HEARTBEAT_S, holder_name
 from archiver.errors import ArchiverError, Locked
 from archiver.jobs import ledger
+from archiver.jobs.faults import told
 from schema.vocab import JobState, Outcome
 
 PROGRESS_S = 1.0
@@ -143,7 +144,7 @@ class _Run:
             raise
         except Exception as error:  # whatever it was, the ledger must not say that the job still runs
             with suppress(Exception):  # the database itself may be what failed; the first error tells more
-                fault = {"code": "fault", "kind": type(error).__name__}
+                fault = {"code": "fault", "kind": told(error)}
                 self._close(JobState.FAILED, Ending(Outcome.FAILED, fault))
             raise
         except BaseException:

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -29,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from archiver.archive import Archive
 from archiver.errors import ArchiverError, Locked
 from archiver.jobs import ledger
+from archiver.jobs.faults import told
 from archiver.jobs.nightly import JOB as NIGHTLY
 from archiver.jobs.nightly import VERIFY, Night, verifying
 from archiver.jobs.runner import Act, Stop, run
@@ -179,10 +179,11 @@ class _Service:
             timezone=UTC,
         )
         for plan in self.plans:
-            scheduler.add_job(partial(self.fire, plan), plan.trigger, id=plan.job)
-            look = partial(self._look_now, plan)
-            scheduler.add_job(look, id=f"{plan.job} (missed before the start)")
-            scheduler.add_job(look, IntervalTrigger(seconds=LOOK_S, timezone=UTC), id=f"{plan.job} (missed)")
+            again = IntervalTrigger(seconds=LOOK_S, timezone=UTC)
+            unset = [plan, None]  # the executor puts the scheduled time in its place
+            scheduler.add_job(self.fire, plan.trigger, unset, id=plan.job)
+            scheduler.add_job(self._look_now, None, unset, id=f"{plan.job} (missed before the start)")
+            scheduler.add_job(self._look_now, again, unset, id=f"{plan.job} (missed)")
         over = Event()
         guard = Thread(target=_until, args=(scheduler, self._stop, over, still_leading), daemon=True)
         guard.start()
@@ -215,7 +216,7 @@ class _Service:
         except ArchiverError as error:
             self._tell(Fired(plan.job, scheduled_for, "failed", code=error.code))
         except Exception as error:  # noqa: BLE001  (a fault of one job must not end the scheduler, which runs the others)
-            self._tell(Fired(plan.job, scheduled_for, "failed", code=f"fault {type(error).__name__}"))
+            self._tell(Fired(plan.job, scheduled_for, "failed", code=f"fault {told(error)}"))
         else:
             if done is not None:
                 self._tell(Fired(plan.job, scheduled_for, done.ending.outcome.value, done.run_id))
@@ -231,7 +232,7 @@ class _Executor(BaseExecutor):  # type: ignore[misc]  # apscheduler has no types
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
         def work() -> None:
             try:
-                job.func(run_times[-1])
+                job.func(job.args[0], run_times[-1])
             finally:
                 self._run_job_success(job.id, [])
 

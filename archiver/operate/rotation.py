@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class RotationStep:
     result: Rotated | None = None
 
 
-def rotate_master(archive: Archive, actor: Actor, to: Path | None = None) -> Iterator[RotationStep]:
+def rotate_master(archive: Archive, actor: Actor, to: Path | None = None) -> Generator[RotationStep, None, None]:
     """Put a new master key in force; the caller keeps every other command out (`Database.exclusive`).
 
     to: where the new key shall be written (default: beside the old one).  A rotation that a crash interrupted is
@@ -140,9 +140,11 @@ def point_config(folder: Path, key_file: Path) -> None:
         elif section == "keys" and re.match(r"\s*master\s*=", text):
             lines[number], done = line, True
     if not done:
-        headings = [number for number, text in enumerate(lines) if re.match(r"\s*\[\s*keys\s*\]", text)]
-        lines[headings[0] + 1 : headings[0] + 1] = [line] if headings else []
-        lines += [] if headings else ["", "[keys]", line]
+        heading = next((number for number, text in enumerate(lines) if re.match(r"\s*\[\s*keys\s*\]", text)), None)
+        if heading is None:
+            lines += ["", "[keys]", line]
+        else:
+            lines.insert(heading + 1, line)
     temporary = path.with_suffix(".part")
     temporary.unlink(missing_ok=True)
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path.stat().st_mode & 0o777)

@@ -102,11 +102,15 @@ def verify(archive: Archive, *, part: Part | None = None) -> Iterator[Step]:
             for done, total in walk():
                 yield Step(name, done, total)
         except DatabaseError as error:
-            findings.problem(name, "database", f"it cannot be read: {str(error.orig).splitlines()[0]}")
+            findings.problem(name, "database", _unreadable(error))
         count = sealed.payloads if name == "content" else done
         failed = findings.count(name) > before
         checks.append(Check(name, FAILED if failed else PASSED if count else NOTHING, count))
     yield Step("", 0, result=Result(tuple(checks), findings.problems(), findings.warnings(), sealed.orphans))
+
+
+def _unreadable(error: DatabaseError) -> str:
+    return f"the database cannot read this: {type(error.orig).__name__}"
 
 
 def _log(archive: Archive, findings: Findings) -> Iterator[tuple[int, int | None]]:
@@ -138,9 +142,12 @@ def _content(archive: Archive, part: Part, findings: Findings, sealed: _Sealed) 
         last = int(session.execute(select(func.max(record.c.id))).scalar() or 0)
     for block in range(number - 1, last // fixity.BLOCK + 1, of):
         first = block * fixity.BLOCK
-        with _snapshot(archive) as session:
-            checked = fixity.check_records(session, archive.vault, first, first + fixity.BLOCK - 1)
-        _note(archive, checked, findings, sealed)
+        try:
+            with _snapshot(archive) as session:
+                checked = fixity.check_records(session, archive.vault, first, first + fixity.BLOCK - 1)
+            _note(archive, checked, findings, sealed)
+        except DatabaseError as error:  # damage of one block hides no other
+            findings.problem("content", f"R{max(1, first)} to R{first + fixity.BLOCK - 1}", _unreadable(error))
         yield min(first + fixity.BLOCK, last), last
     for kind in OwnerKind:
         if kind in (OwnerKind.RECORD, OwnerKind.EVENT):
@@ -159,7 +166,7 @@ def _content(archive: Archive, part: Part, findings: Findings, sealed: _Sealed) 
             yield last, last
     if number == 1:
         _words(archive, findings, sealed)
-        sealed.orphans = sum(1 for _ in orphans(archive.reading, archive.vault.objects, archive.now()))
+        sealed.orphans = sum(1 for _ in orphans(archive.reading, archive.vault.objects))
 
 
 def _words(archive: Archive, findings: Findings, sealed: _Sealed) -> None:

@@ -1,6 +1,7 @@
 """Building a production: from a request's candidates to a signed package and its row in the register."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +13,20 @@ from archiver.access import Actor, require
 from archiver.archive import Archive
 from archiver.collect.leases import leased
 from archiver.data_requests.register import request_row
-from archiver.errors import Refused
+from archiver.database import reserve
+from archiver.errors import Locked, Refused
 from archiver.produce.assemble import Numbered, entries, numbered
 from archiver.produce.package import Built, Package, Plan
 from archiver.vault.payloads import seal_row, write_rows
-from archiver.database import reserve
 from schema.db.produce import production, production_entry
 from schema.vocab import OwnerKind, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress of a build; production: set when it is done."""
+    """Progress of a build; production and built: set when it is done."""
 
+    request: str
     done: int
     total: int
     production: str | None = None
@@ -34,8 +36,9 @@ class Step:
 def build_production(archive: Archive, actor: Actor, number: str, out: Path) -> Iterator[Step]:
     """Write a request's candidates as a package into a new folder; yields progress, at last what was built.
 
-    The package is complete or not there at all, and is registered only when it is complete.
-    Raises Refused without candidates or into a folder in use, Locked while another build of the request runs.
+    The package is complete and registered, or not there at all.  Who produced something earlier may build again: the
+    numbers stay.  Raises Refused without candidates or into a folder in use, Locked while another build of the request
+    runs, VerificationFailed, DestroyedMeanwhile, and what `Package` raises.
     """
     require(actor, Role.CLERK)
     with archive.reading() as session:
@@ -64,11 +67,15 @@ def build_production(archive: Archive, actor: Actor, number: str, out: Path) -> 
         with Package(out, plan) as package:
             for done, entry in enumerate(entries(archive, chosen), 1):
                 package.add(entry)
-                yield Step(done, len(chosen))
+                yield Step(row["number"], done, len(chosen))
             built = package.finish()
-        with archive.unit() as session:
-            _register(archive, session, actor, row["id"], plan, built, chosen)
-    yield Step(len(chosen), len(chosen), production_number, built)
+        try:
+            with archive.unit() as session:
+                _register(archive, session, actor, row["id"], plan, built, chosen)
+        except BaseException:  # a signed package that is in no register must not be delivered
+            shutil.rmtree(out, ignore_errors=True)
+            raise
+    yield Step(row["number"], len(chosen), len(chosen), production_number, built)
 
 
 def _next_number(session: Session, request_id: int, request_number: str) -> str:
@@ -87,6 +94,8 @@ def _register(
     built: Built,
     chosen: list[Numbered],
 ) -> None:
+    if _next_number(session, request_id, plan.request) != plan.number:  # this process slept longer than its lease
+        raise Locked(holder=f"another build of {plan.request}, which finished first")
     seed_id = reserve(session, "payload", 1)
     values = {
         "number": plan.number,

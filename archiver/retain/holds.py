@@ -31,7 +31,14 @@ class Narrowing:
 
 
 def place(
-    archive: Archive, session: Session, actor: Actor, *, kind: HoldKind, matter: str, reason: str, records: Sequence[int]
+    archive: Archive,
+    session: Session,
+    actor: Actor,
+    *,
+    kind: HoldKind,
+    matter: str,
+    reason: str,
+    records: Sequence[int],
 ) -> int:
     """Place a hold on listed records; in force when the caller's transaction commits.
 
@@ -132,13 +139,17 @@ def add_members(archive: Archive, session: Session, hold_id: int, records: Itera
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
         living = set(
-            session.execute(select(record.c.id).where(record.c.id.in_(chunk), record.c.destroyed_at.is_(None))).scalars()
+            session.execute(
+                select(record.c.id).where(record.c.id.in_(chunk), record.c.destroyed_at.is_(None))
+            ).scalars()
         )
         if lost := [one for one in chunk if one not in living]:
             raise NotFound(noun="record", name=f"R{lost[0]} (or it was destroyed earlier)")
         held = set(
             session.execute(
-                select(hold_member.c.record_id).where(hold_member.c.hold_id == hold_id, hold_member.c.record_id.in_(chunk))
+                select(hold_member.c.record_id).where(
+                    hold_member.c.hold_id == hold_id, hold_member.c.record_id.in_(chunk)
+                )
             ).scalars()
         )
         rows = [{"hold_id": hold_id, "record_id": one, "added_at": archive.now()} for one in chunk if one not in held]
@@ -187,7 +198,8 @@ def lift(archive: Archive, session: Session, actor: Actor, hold_id: int, reason:
         raise Refused(reason=f"H{hold_id} is already lifted", action="Nothing to do.")
     if row["kind"] == HoldKind.REQUEST.value:
         raise Refused(
-            reason=f"H{hold_id} belongs to an open request", action="Close the request; its hold then gets its own date."
+            reason=f"H{hold_id} belongs to an open request",
+            action="Close the request; its hold then gets its own date.",
         )
     values = {"state": HoldState.LIFTED.value, "lifted_at": archive.now(), "lifted_by": actor.id}
     session.execute(update(hold).where(hold.c.id == hold_id).values(values))
@@ -198,15 +210,26 @@ def lift(archive: Archive, session: Session, actor: Actor, hold_id: int, reason:
 
 def list_holds(session: Session, *, lifted: bool = False) -> list[dict[str, Any]]:
     """Holds with how many records are their members."""
-    members = (
-        select(hold_member.c.hold_id, func.count().label("members")).group_by(hold_member.c.hold_id).subquery()
-    )
+    members = select(hold_member.c.hold_id, func.count().label("members")).group_by(hold_member.c.hold_id).subquery()
     rows = session.execute(
         select(hold, members.c.members).join(members, members.c.hold_id == hold.c.id, isouter=True).order_by(hold.c.id)
     ).mappings()
     return [
         {
-            **{key: row[key] for key in ("id", "kind", "scope", "state", "matter", "request_id", "placed_at", "until_on", "lifted_at")},
+            **{
+                key: row[key]
+                for key in (
+                    "id",
+                    "kind",
+                    "scope",
+                    "state",
+                    "matter",
+                    "request_id",
+                    "placed_at",
+                    "until_on",
+                    "lifted_at",
+                )
+            },
             "members": row["members"] or 0,
         }
         for row in rows

@@ -18,7 +18,17 @@ from archiver.retain.series import find_series
 from schema.db.retain import classification_rule
 from schema.vocab import Role
 
-CONDITIONS = ("source", "account", "platform", "kind", "custodian", "custodian_kind", "direction", "visibility", "words")
+CONDITIONS = (
+    "source",
+    "account",
+    "platform",
+    "kind",
+    "custodian",
+    "custodian_kind",
+    "direction",
+    "visibility",
+    "words",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,11 @@ def import_rules(archive: Archive, session: Session, actor: Actor, path: Path) -
     if rows:
         session.execute(insert(classification_rule), rows)
     archive.record_act(
-        session, "rules.import", "classification_rule", actor_id=actor.id, facts={"edition": edition, "rules": len(rows)}
+        session,
+        "rules.import",
+        "classification_rule",
+        actor_id=actor.id,
+        facts={"edition": edition, "rules": len(rows)},
     )
     return len(rows)
 
@@ -83,7 +97,9 @@ def _list(value: Any) -> list[str]:
 def rules_in_force(session: Session) -> list[Rule]:
     """The rules in order."""
     rows = session.execute(
-        select(classification_rule).where(classification_rule.c.ended_at.is_(None)).order_by(classification_rule.c.position)
+        select(classification_rule)
+        .where(classification_rule.c.ended_at.is_(None))
+        .order_by(classification_rule.c.position)
     ).mappings()
     return [_rule(dict(row)) for row in rows]
 

@@ -106,7 +106,9 @@ def adopt(archive: Archive, session: Session, actor: Actor, edition: str, adopte
         ).scalar_one()
     )
     if rows:
-        session.execute(insert(series), [{**row, "schedule_id": schedule_id, "key": f"{edition}:{row['key']}"} for row in rows])
+        session.execute(
+            insert(series), [{**row, "schedule_id": schedule_id, "key": f"{edition}:{row['key']}"} for row in rows]
+        )
     archive.record_act(
         session, "schedule.adopt", "retention_schedule", schedule_id, actor_id=actor.id, facts={"series": len(rows)}
     )
@@ -165,8 +167,10 @@ def _date_tags(session: Session, rule: AdoptedSeries, fiscal_year_end: tuple[int
 
 def find_series(session: Session, key: str) -> AdoptedSeries:
     """A series by key, by its key within an edition, or by code; raises NotFound."""
-    wanted = (series.c.key == key) | series.c.key.like(f"%:{_escaped(key)}", escape="\\") | (
-        (series.c.code == key) & (series.c.code != "")
+    wanted = (
+        (series.c.key == key)
+        | series.c.key.like(f"%:{_escaped(key)}", escape="\\")
+        | ((series.c.code == key) & (series.c.code != ""))
     )
     row = session.execute(select(series).where(wanted).order_by(series.c.id.desc())).mappings().first()
     if row is None:
@@ -204,7 +208,9 @@ def _series(row: dict[str, Any]) -> AdoptedSeries:
 
 def adopted_schedules(session: Session) -> list[dict[str, Any]]:
     """The editions that the city adopted."""
-    return [dict(row) for row in session.execute(select(retention_schedule).order_by(retention_schedule.c.id)).mappings()]
+    return [
+        dict(row) for row in session.execute(select(retention_schedule).order_by(retention_schedule.c.id)).mappings()
+    ]
 
 
 def published(jurisdiction: str | None = None) -> tuple[RetentionScheduleEdition, ...]:

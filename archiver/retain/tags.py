@@ -12,6 +12,7 @@ from archiver import outbox
 from archiver.access import Actor, require
 from archiver.archive import Archive, City
 from archiver.clock import city_date
+from archiver.database import insert_many
 from archiver.errors import NotFound, Refused
 from archiver.retain.dates import Due, due_date
 from archiver.retain.rules import Rule, first_fit, rules_in_force
@@ -21,7 +22,13 @@ from schema.db.retain import classification_rule, retention_event, retention_tag
 from schema.vocab import OutboxKind, Role, Trigger
 
 BY_DATE = frozenset(
-    {Trigger.CREATED, Trigger.RECEIVED_OR_SENT, Trigger.FISCAL_YEAR_END, Trigger.CALENDAR_YEAR_END, Trigger.LAST_CHANGED}
+    {
+        Trigger.CREATED,
+        Trigger.RECEIVED_OR_SENT,
+        Trigger.FISCAL_YEAR_END,
+        Trigger.CALENDAR_YEAR_END,
+        Trigger.LAST_CHANGED,
+    }
 )
 """Triggers that the record's own time gives; all others need an event that a person records."""
 
@@ -36,7 +43,9 @@ class Tagger:
         self._city = city
         self._due = lru_cache(maxsize=20_000)(self._due_on)
 
-    def tag(self, record_id: int, facts: Mapping[str, str], text: str, sent_at: int | None, captured_at: int) -> tuple[dict[str, Any], str]:
+    def tag(
+        self, record_id: int, facts: Mapping[str, str], text: str, sent_at: int | None, captured_at: int
+    ) -> tuple[dict[str, Any], str]:
         """The tag row of a new record, and its series' key for the index.
 
         facts: values by condition name.  sent_at, captured_at: milliseconds UTC; a record of unknown time counts
@@ -62,7 +71,6 @@ class Tagger:
     def _due_on(self, series_id: int, trigger_on: date | None) -> date | None:
         return due_date(self._series[series_id], trigger_on, self._city.fiscal_year_end).date
 
-
     def edited(self, session: Session, record_ids: Iterable[int], now: int) -> None:
         """Move the trigger of edited records to today where their series counts from the last change."""
         changed = [one.id for one in self._series.values() if one.trigger is Trigger.LAST_CHANGED]
@@ -81,15 +89,20 @@ class Tagger:
 
 def write_tags(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
     """Store the tags of new records."""
-    listed = list(rows)
-    if listed:
-        session.execute(insert(retention_tag), listed)
+    listed = [{**row, "trigger_on": _iso(row["trigger_on"]), "due_on": _iso(row["due_on"])} for row in rows]
+    insert_many(session, retention_tag, listed)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def explain(archive: Archive, session: Session, record_id: int) -> dict[str, Any]:
     """Why a record is kept as long as it is: series, edition, rule or person, trigger, arithmetic; raises NotFound."""
     row = (
-        session.execute(select(retention_tag).where(retention_tag.c.record_id == record_id, retention_tag.c.ended_at.is_(None)))
+        session.execute(
+            select(retention_tag).where(retention_tag.c.record_id == record_id, retention_tag.c.ended_at.is_(None))
+        )
         .mappings()
         .one_or_none()
     )
@@ -100,7 +113,9 @@ def explain(archive: Archive, session: Session, record_id: int) -> dict[str, Any
     rule = None
     if row["rule_id"]:
         rule = dict(
-            session.execute(select(classification_rule).where(classification_rule.c.id == row["rule_id"])).mappings().one()
+            session.execute(select(classification_rule).where(classification_rule.c.id == row["rule_id"]))
+            .mappings()
+            .one()
         )
     return {
         "record": record_id,
@@ -108,7 +123,9 @@ def explain(archive: Archive, session: Session, record_id: int) -> dict[str, Any
         "title": series.title,
         "retention_text": series.retention_text,
         "reason": row["reason"],
-        "rule": {"position": rule["position"], "conditions": rule["conditions"], "reason": rule["reason"]} if rule else None,
+        "rule": {"position": rule["position"], "conditions": rule["conditions"], "reason": rule["reason"]}
+        if rule
+        else None,
         "person": row["person_id"],
         "trigger": series.trigger.value,
         "trigger_on": row["trigger_on"],
@@ -174,9 +191,7 @@ def _running(session: Session, record_id: int) -> Any:
     return session.execute(chosen.order_by(retention_tag.c.id.desc())).first()
 
 
-def _trigger_on(
-    session: Session, archive: Archive, series: AdoptedSeries, tag: Mapping[str, Any]
-) -> date | None:
+def _trigger_on(session: Session, archive: Archive, series: AdoptedSeries, tag: Mapping[Any, Any]) -> date | None:
     record_id, zone = tag["record_id"], archive.city.timezone
     if series.trigger is Trigger.LAST_CHANGED and tag["versions"] > 1:
         last = select(func.max(version.c.captured_at)).where(version.c.record_id == record_id)

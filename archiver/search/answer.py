@@ -10,7 +10,7 @@ from archiver.index.document import Document
 from archiver.index.engines.contract import Engine, Place
 from archiver.index.opening import open_index
 from archiver.index.query import FieldName, Node
-from archiver.search.coverage import SourceCoverage, captured_through, coverage, living_records
+from archiver.search.coverage import SourceCoverage, captured_through, coverage, living_records, waiting_records
 from archiver.search.dates import without_dates
 from archiver.search.describe import describe
 from archiver.search.highlight import Highlighter
@@ -48,7 +48,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a question found and what that covers; never a bare number (promise 8)."""
+    """What a question found and what that covers; never a bare number (promise 8).
+
+    undated: records of unknown time that would match but for the dates asked for.  indexed of records: those that the
+    index holds as they are now.  captured: see `captured_through`.
+    """
 
     query: str
     interpreted: str
@@ -80,6 +84,13 @@ class Answer:
             fields["explained"] = [{"part": part, "count": count} for part, count in self.explained]
         return fields
 
+    def said(self, zone: str) -> list[str]:
+        """How far the count reaches, in plain words, a line each; zone: IANA name."""
+        lines = [f"Indexed {self.indexed} of {self.records} records."]
+        if self.undated:
+            lines.append(f"{self.undated} more of unknown time; they match no date.")
+        return [*lines, *(f"  {one.said(zone)}" for one in self.coverage)]
+
 
 def ask(archive: Archive, text: str) -> Query:
     """Parse a question in the city's time zone; raises QueryError with the position of what is wrong."""
@@ -105,23 +116,28 @@ def answer(
         hits = _hits(engine, query.node, limit, after)
         with archive.reading() as session:
             covered = coverage(session)
-            records = living_records(session)
+            records, waiting = living_records(session), waiting_records(session)
         zone = archive.city.timezone
+        parts = query.leaves if explain else ()
         return Answer(
             query=text,
             interpreted=describe(query.node, zone),
             count=engine.count(query.node),
             undated=engine.count(without_dates(query.node)),
-            indexed=engine.size(),
+            indexed=max(0, min(engine.size(), records - waiting)),
             records=records,
             captured=captured_through(covered),
             coverage=tuple(covered),
             hits=hits,
-            facets={name.value: values for name, values in engine.facets(query.node, FACETS).items()} if facets else None,
-            explained=tuple((describe(one.node, zone), engine.count(one.node)) for one in query.leaves) if explain else (),
+            facets=_facets(engine, query.node) if facets else None,
+            explained=tuple((describe(one.node, zone), engine.count(one.node)) for one in parts),
         )
     finally:
         engine.close()
+
+
+def _facets(engine: Engine, node: Node) -> dict[str, list[tuple[str, int]]]:
+    return {name.value: values for name, values in engine.facets(node, FACETS).items()}
 
 
 def _hits(engine: Engine, node: Node, limit: int, after: Place | None) -> tuple[Hit, ...]:
@@ -134,6 +150,20 @@ def _hits(engine: Engine, node: Node, limit: int, after: Place | None) -> tuple[
         found = highlighter.snippet(document)
         hits.append(Hit(document, found.text, tuple(found.spans)))
     return tuple(hits)
+
+
+def catch_up(archive: Archive) -> None:
+    """Index what still waits, so that an answer that is kept leaves out nothing that was collected."""
+    from archiver.index.drain import Indexer
+    from archiver.index.extract.extractor import Extractor
+
+    engine = open_index(archive)
+    try:
+        with Extractor(workers=archive.config.collect.workers) as extractor:
+            for _ in Indexer(archive, engine, extractor).drain():
+                pass
+    finally:
+        engine.close()
 
 
 def find_ids(archive: Archive, text: str) -> list[int]:

@@ -6,22 +6,28 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from archiver.clock import iso
+from archiver import outbox
+from archiver.clock import iso, printed
+from archiver.index.extract.contract import ExtractOutcome
 from archiver.sources.registry import list_sources
 from schema.db.capture import capture, gap
 from schema.db.index import extraction
-from schema.db.record import component, record
-from schema.vocab import ComponentRole, Outcome
+from schema.db.record import component, record, version
+from schema.vocab import ComponentRole, OutboxKind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
-    """One source: when its last complete run began (milliseconds UTC), its gaps, attachments without text."""
+    """One source: when its last complete run began (milliseconds UTC), its gaps, attachments without text.
+
+    removed: it is no longer read; what it gave is still found.
+    """
 
     source: str
     last_success: int | None
     gaps: tuple[tuple[int | None, int | None, str], ...]
     without_text: int
+    removed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts; times in ISO 8601."""
@@ -34,9 +40,25 @@ class SourceCoverage:
             "without_text": self.without_text,
         }
 
+    def said(self, zone: str) -> str:
+        """In plain words; zone: IANA name."""
+        if self.last_success is None:
+            parts = ["never captured completely"]
+        else:
+            parts = [f"captured through {printed(self.last_success, zone)}"]
+        if self.removed:
+            parts.append("no longer read")
+        if self.without_text:
+            noun = "attachment" if self.without_text == 1 else "attachments"
+            parts.append(f"{self.without_text} {noun} without searchable text")
+        for since, until, reason in self.gaps:
+            times = [f"{word} {printed(at, zone)}" for word, at in (("from", since), ("to", until)) if at is not None]
+            parts.append(" ".join(["not covered", *times]) + f": {reason}")
+        return f"{self.source}: {'; '.join(parts)}"
+
 
 def coverage(session: Session) -> list[SourceCoverage]:
-    """Every source that was ever collected, removed ones too, since their records are still found."""
+    """Every source, also those never read and those removed, whose records are still found."""
     success = dict(
         session.execute(
             select(capture.c.source_id, func.max(capture.c.started_at))
@@ -49,22 +71,29 @@ def coverage(session: Session) -> list[SourceCoverage]:
         gaps.setdefault(row.source_id, []).append((row.since, row.until, row.reason))
     unread = _without_text(session)
     return [
-        SourceCoverage(one.name, success.get(one.id), tuple(gaps.get(one.id, ())), unread.get(one.id, 0))
+        SourceCoverage(
+            one.name,
+            success.get(one.id),
+            tuple(gaps.get(one.id, ())),
+            unread.get(one.id, 0),
+            removed=not one.active,
+        )
         for one in list_sources(session, removed=True)
     ]
 
 
 def _without_text(session: Session) -> dict[int, int]:
-    """Attachments of living records in which no text was found, by source."""
+    """Attachments of the newest versions of living records in which no text was found, by source."""
     rows = session.execute(
         select(record.c.source_id, func.count())
         .select_from(component)
         .join(record, record.c.id == component.c.record_id)
+        .join(version, (version.c.id == component.c.version_id) & (version.c.number == record.c.versions))
         .join(extraction, extraction.c.component_id == component.c.id, isouter=True)
         .where(
             component.c.role == ComponentRole.ATTACHMENT.value,
             record.c.destroyed_at.is_(None),
-            (extraction.c.outcome.is_(None)) | (extraction.c.outcome != "ok"),
+            (extraction.c.outcome.is_(None)) | (extraction.c.outcome != ExtractOutcome.OK.value),
         )
         .group_by(record.c.source_id)
     )
@@ -72,8 +101,11 @@ def _without_text(session: Session) -> dict[int, int]:
 
 
 def captured_through(covered: list[SourceCoverage]) -> int | None:
-    """The time up to which every source was captured: the oldest of the last successes, None where one never had any."""
-    times = [one.last_success for one in covered]
+    """The time up to which every source in use was captured: the oldest of the last successes.
+
+    None where one never had any.  A removed source is not captured further, so its last run does not count here.
+    """
+    times = [one.last_success for one in covered if not one.removed]
     return None if not times or None in times else min(time for time in times if time is not None)
 
 
@@ -81,3 +113,9 @@ def living_records(session: Session) -> int:
     """How many records the archive holds that were not destroyed."""
     counted = select(func.count()).select_from(record).where(record.c.destroyed_at.is_(None))
     return int(session.execute(counted).scalar_one())
+
+
+def waiting_records(session: Session) -> int:
+    """How many records changed since the index last took them in, or are not in it yet."""
+    tasks = outbox.undone(session, limit=1_000_000)
+    return len({one for task in tasks if task.kind is OutboxKind.INDEX for one in task.records})

@@ -27,7 +27,9 @@ def authorised_scope(archive: Archive, session: Session, source: Source, today: 
     row = session.execute(select(declaration).where(declaration.c.id == source.declaration_id)).mappings().one()
     state = DeclarationState(row["state"])
     if state is not DeclarationState.APPROVED:
-        action = _DECLARE if state is DeclarationState.WITHDRAWN else "An administrator runs `archiver declaration approve`."
+        action = (
+            _DECLARE if state is DeclarationState.WITHDRAWN else "An administrator runs `archiver declaration approve`."
+        )
         raise Refused(reason=f"declaration {row['id']} for {source.name} is {state.value}", action=action)
     if today < row["starts_on"]:
         raise Refused(reason=f"declaration {row['id']} begins on {row['starts_on']}", action="Wait until that day.")

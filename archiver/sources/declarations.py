@@ -16,7 +16,7 @@ from archiver.scope import Scope, ScopeRule
 from archiver.vault.payloads import keep_text, read_text
 from schema.db.people import custodian, person
 from schema.db.sources import account, declaration, declaration_rule, device
-from schema.vocab import DeclarationState, Kind, Ownership, OwnerKind, Role, Visibility
+from schema.vocab import DeclarationState, Kind, OwnerKind, Ownership, Role, Visibility
 
 RULE_KEYS = {"parties", "words", "threads", "kinds", "visibility"}
 
@@ -75,9 +75,11 @@ def declare(
 
 def _parsed(rule: dict[str, Any]) -> ScopeRule:
     if not rule or set(rule) - RULE_KEYS:
-        raise UsageError(problem=f"a rule has any of {', '.join(sorted(RULE_KEYS))}; got {', '.join(sorted(rule)) or 'nothing'}")
+        raise UsageError(
+            problem=f"a rule has any of {', '.join(sorted(RULE_KEYS))}; got {', '.join(sorted(rule)) or 'nothing'}"
+        )
     if not all(isinstance(part, list) and part and all(isinstance(one, str) for one in part) for part in rule.values()):
-        raise UsageError(problem="each part of a rule is a list of texts with at least one, as {\"words\": [\"plow\"]}")
+        raise UsageError(problem='each part of a rule is a list of texts with at least one, as {"words": ["plow"]}')
     try:
         return ScopeRule(
             parties=frozenset(rule.get("parties", ())),
@@ -90,7 +92,9 @@ def _parsed(rule: dict[str, Any]) -> ScopeRule:
         raise UsageError(problem=f"unknown value in a rule: {error}") from None
 
 
-def decide(archive: Archive, session: Session, actor: Actor, declaration_id: int, *, approve: bool, reason: str) -> None:
+def decide(
+    archive: Archive, session: Session, actor: Actor, declaration_id: int, *, approve: bool, reason: str
+) -> None:
     """Approve a pending declaration, or withdraw one; nobody approves what he declared himself.
 
     Withdrawing stops collection and removes no record.  Raises NotFound, Refused.

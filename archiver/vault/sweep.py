@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,7 +29,7 @@ class Swept:
     put_off: bool
 
 
-def orphans(reading: Reading, objects: ObjectStore, before: int) -> Iterator[str]:
+def orphans(reading: Reading, objects: ObjectStore, before: float = inf) -> Iterator[str]:
     """Names of objects and leftovers that no payload refers to, last changed before a moment (milliseconds UTC)."""
     names = (name for name, changed in objects.names() if changed * 1000 < before)
     while chunk := list(islice(names, _CHUNK)):

@@ -18,7 +18,7 @@ _SPACE = re.compile(rb"&#(?:[xX]0*(?:9|[aAdD]|20)|0*(?:9|10|13|32));")
 _NAMES: dict[str, str] = {}
 
 
-class Malformed(ValueError):  # noqa: N818  (named by what is wrong with the bytes)
+class Malformed(ValueError):
     """The bytes are not what they should be."""
 
 

@@ -46,7 +46,9 @@ def test_any_address_has_a_form_and_case_does_not_matter(address: str, kind: Add
     key = party_key(_party(address, kind), "US")
     assert key.startswith(f"{kind.value}:")
     if address.isascii() and kind is not AddressKind.PHONE:
-        assert party_key(_party(f" {address.upper()} ", kind), "US") == party_key(_party(f" {address.lower()}", kind), "US")
+        assert party_key(_party(f" {address.upper()} ", kind), "US") == party_key(
+            _party(f" {address.lower()}", kind), "US"
+        )
 
 
 def test_the_same_person_in_two_sources_is_one_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,17 +56,32 @@ def test_the_same_person_in_two_sources_is_one_party(tmp_path: Path, monkeypatch
     town = Town(tmp_path, monkeypatch)
     first = (post("1", parties=(_party("612-555-0123"),)), post("2", parties=(_party("+16125550123"),)))
     town.source("one", Page(items=first))
-    town.source("two", Page(items=(post("1", parties=(_party("(612) 555 0123"), _party("Pat@City.example", AddressKind.EMAIL, PartyRole.TO))),)))
+    town.source(
+        "two",
+        Page(
+            items=(
+                post(
+                    "1", parties=(_party("(612) 555 0123"), _party("Pat@City.example", AddressKind.EMAIL, PartyRole.TO))
+                ),
+            )
+        ),
+    )
     assert town.run("collect", "--all").code == 0
     assert town.rows("SELECT count(*) FROM party WHERE kind = 'phone'") == [(1,)]
-    rows = town.rows("SELECT p.kind, count(*) FROM record_party rp JOIN party p ON p.id = rp.party_id GROUP BY 1 ORDER BY 1")
+    rows = town.rows(
+        "SELECT p.kind, count(*) FROM record_party rp JOIN party p ON p.id = rp.party_id GROUP BY 1 ORDER BY 1"
+    )
     assert rows == [("email", 1), ("phone", 3)]
 
 
-def test_a_party_that_is_named_twice_in_one_item_is_linked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_party_that_is_named_twice_in_one_item_is_linked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To and Cc, or two spellings of one number, are one link."""
     town = Town(tmp_path, monkeypatch)
-    town.source("one", Page(items=(post("1", parties=(_party("612-555-0123"), _party("+1 612 555 0123", role=PartyRole.TO))),)))
+    town.source(
+        "one", Page(items=(post("1", parties=(_party("612-555-0123"), _party("+1 612 555 0123", role=PartyRole.TO))),))
+    )
     assert town.collect("one")["new_records"] == 1
     assert town.rows("SELECT role FROM record_party") == [("author",)]
 
@@ -72,7 +89,19 @@ def test_a_party_that_is_named_twice_in_one_item_is_linked_once(tmp_path: Path, 
 def test_no_address_is_readable_in_the_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Facts hold keyed digests of addresses and ids; the words are in the vault, sealed, and in the index only."""
     town = Town(tmp_path, monkeypatch)
-    town.source("one", Page(items=(post("zqnativezq", "zqtextzq", thread_id="zqthreadzq", parties=(_party("zqwho@x.example", AddressKind.EMAIL),)),)))
+    town.source(
+        "one",
+        Page(
+            items=(
+                post(
+                    "zqnativezq",
+                    "zqtextzq",
+                    thread_id="zqthreadzq",
+                    parties=(_party("zqwho@x.example", AddressKind.EMAIL),),
+                ),
+            )
+        ),
+    )
     town.collect("one")
     for marker in ("zqnativezq", "zqtextzq", "zqthreadzq", "zqwho"):
         assert not [one for one in town.files_with(marker) if one.startswith("archive.db")], marker
@@ -95,7 +124,9 @@ def test_a_thread_is_shown_in_order_with_dates(tmp_path: Path, monkeypatch: pyte
     shown = town.ok("record", "show", "R1", "--thread")
     assert [one["text"] for one in shown["records"]] == ["first", "second", "third", "undated"]
     said = town.run("record", "show", "R1", "--thread").out
-    assert said.index("2026-03-03 12:00:00 -0600") < said.index("2026-03-03 13:00:00 -0600") < said.index("time unknown")
+    assert (
+        said.index("2026-03-03 12:00:00 -0600") < said.index("2026-03-03 13:00:00 -0600") < said.index("time unknown")
+    )
     assert [one["text"] for one in town.ok("record", "show", "R5", "--thread")["records"]] == ["alone"]
     assert town.rows("SELECT count(*) FROM thread") == [(2,)]
 
@@ -114,8 +145,12 @@ def test_two_runs_that_meet_one_new_person_at_once(tmp_path: Path, monkeypatch: 
         for source in (1, 2):
             with archive.unit() as session:
                 capture = captures.begin(session, source, archive.now(), "test")
-            maker = Preparer(archive.vault, IdPool(archive.database), Origin(source, capture, archive.now()), nothing_spooled)  # type: ignore[arg-type]  # never called
-            items = (post("1", "x", parties=(_party("612-555-0123"), _party(f"a{source}@x.example", AddressKind.EMAIL))),)
+            maker = Preparer(
+                archive.vault, IdPool(archive.database), Origin(source, capture, archive.now()), nothing_spooled
+            )  # type: ignore[arg-type]  # never called
+            items = (
+                post("1", "x", parties=(_party("612-555-0123"), _party(f"a{source}@x.example", AddressKind.EMAIL))),
+            )
             with archive.reading() as session:
                 prepared.append((maker.prepare(session, items), Origin(source, capture, archive.now())))
             makers.append(maker)
@@ -129,4 +164,6 @@ def test_two_runs_that_meet_one_new_person_at_once(tmp_path: Path, monkeypatch: 
             write(session, again, prepared[1][1])
     assert town.rows("SELECT count(*) FROM party") == [(3,)]
     assert town.rows("SELECT count(*) FROM record_party WHERE party_id NOT IN (SELECT id FROM party)") == [(0,)]
-    assert town.rows("SELECT count(*) FROM record_party rp JOIN party p ON p.id = rp.party_id WHERE p.kind = 'phone'") == [(3,)]
+    assert town.rows(
+        "SELECT count(*) FROM record_party rp JOIN party p ON p.id = rp.party_id WHERE p.kind = 'phone'"
+    ) == [(3,)]

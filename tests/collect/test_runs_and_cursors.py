@@ -160,7 +160,9 @@ def test_a_killed_run_repeats_work_and_skips_nothing(tmp_path: Path, monkeypatch
     (before,) = town.rows("SELECT count(*) FROM record")[0]
     saved = town.rows("SELECT value FROM cursor")
     assert 0 < before <= 1200 and saved, "the pages before the kill were to be committed"
-    assert town.rows("SELECT count(*) FROM record r WHERE NOT EXISTS (SELECT 1 FROM retention_tag t WHERE t.record_id = r.id)") == [(0,)]
+    assert town.rows(
+        "SELECT count(*) FROM record r WHERE NOT EXISTS (SELECT 1 FROM retention_tag t WHERE t.record_id = r.id)"
+    ) == [(0,)]
     pages = [
         Page(items=tuple(post(f"p{page}-{n}", "text") for n in range(600)), next_cursor={"page": page})
         for page in range(3)

@@ -78,7 +78,9 @@ def test_what_falls_out_of_scope_at_its_source_is_not_missing(tmp_path: Path, mo
 
     town = Town(tmp_path, monkeypatch)
     number = town.declared(POSTS)
-    town.source("pat", Page(items=(post("a", "plow is out"),), complete=Enumeration()), options=("--declaration", str(number)))
+    town.source(
+        "pat", Page(items=(post("a", "plow is out"),), complete=Enumeration()), options=("--declaration", str(number))
+    )
     assert town.collect("pat")["new_records"] == 1
     town.script("pat", Page(items=(post("a", "happy birthday"),), complete=Enumeration()))
     receipt = town.collect("pat")

@@ -167,6 +167,6 @@ def test_processes_that_race_share_the_firings(both: Archive) -> None:
     racing = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)]
     runs = Counter(int(line) for one in racing for line in one.communicate(timeout=120)[0].split())
     assert [one.returncode for one in racing] == [0, 0, 0]
-    assert set(runs.values()) == {1}
+    assert len(runs) >= 10 and set(runs.values()) == {1}
     with both.reading() as session:
         assert len(ledger.newest(session, both.now(), limit=100)) == len(runs)

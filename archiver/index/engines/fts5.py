@@ -192,6 +192,7 @@ class Fts5Engine:
             raise PermissionError("this index was opened for reading only")
         with self._writing, fts5_schema.explained(self._path), only_writer(self._lock):
             db = self._db()
+            db.execute("PRAGMA mmap_size=0").close()  # mapped pages would count as a bulk writer's memory
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
