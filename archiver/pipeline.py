@@ -150,6 +150,8 @@ class Run:
         finally:
             self._sink.discard()
             self._ids.give_back()
+        if self._stopped() and self.receipt.outcome is Outcome.OK:
+            self.receipt.outcome = Outcome.PARTIAL  # not read to its end: `captured through` must not claim it
         self._finish()
 
     def _progress(self, _done: int, total: int | None, _unit: str) -> None:

@@ -115,7 +115,7 @@ class Connector(Protocol):
     info: ConnectorInfo
 
     def check(self, context: Context) -> list[str]:
-        """Try the settings without collecting; returns findings in words, raises ConnectorError where it cannot work."""
+        """Try the settings without collecting; returns findings in words, raises ConnectorError if it cannot work."""
         ...
 
     def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:

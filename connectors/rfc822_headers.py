@@ -96,6 +96,9 @@ def _awkward(value: str) -> Iterator[tuple[str | None, str, AddressKind]]:
         if "@" in address:
             known = True
             yield name, address.strip(), AddressKind.EMAIL
+        elif name and address.strip():  # a name on the sender's own machine, such as <root>
+            known = True
+            yield name, address.strip(), AddressKind.NAME
     if known:
         return
     loose = _LOOSE.findall(value[:_LONG])

@@ -126,17 +126,16 @@ def _with_prefix(session: Session, vault: Vault, record_ids: Sequence[int], pref
 
     Only records that the run did not see come here: few, since what a source still lists is marked seen.
     """
-    bodies = dict(
-        session.execute(
-            select(component.c.payload_id, component.c.record_id)
-            .join(version, version.c.id == component.c.version_id)
-            .where(
-                component.c.record_id.in_(record_ids),
-                component.c.role == ComponentRole.BODY.value,
-                version.c.number == 1,
-            )
-        ).all()
+    rows = session.execute(
+        select(component.c.payload_id, component.c.record_id)
+        .join(version, version.c.id == component.c.version_id)
+        .where(
+            component.c.record_id.in_(record_ids),
+            component.c.role == ComponentRole.BODY.value,
+            version.c.number == 1,
+        )
     )
+    bodies = dict(rows.all())
     contents = read_many(session, vault, OwnerKind.RECORD, list(bodies))
     return {bodies[one] for one, data in contents.items() if unpacked(data)["native_id"].startswith(prefix)}
 

@@ -20,12 +20,13 @@ def collect(
 ) -> None:
     """Read sources into the archive; one broken source does not stop the others."""
     from archiver.jobs.collecting import collect_sources, overall
+    from archiver.jobs.runner import stopping
 
     if bool(sources) == every:
         raise UsageError(problem="name sources, or say --all")
     receipts = []
-    with opened(context) as archive, output.progress("collecting", "items") as advance:
-        for step in collect_sources(archive, None if every else sources):
+    with stopping() as wish, opened(context) as archive, output.progress("collecting", "items") as advance:
+        for step in collect_sources(archive, None if every else sources, stopped=lambda: wish.asked):
             if step.receipt is not None:
                 receipts.append(step.receipt)
                 if not json:
@@ -35,7 +36,9 @@ def collect(
     outcome = overall(receipts)
     if json:
         output.as_json("collect/1", {"outcome": outcome.word, "captures": [one.as_dict() for one in receipts]})
-    raise typer.Exit(outcome.exit_code)
+    if wish.asked:
+        output.talk("Interrupted. Run it again: it goes on where it stopped.")
+    raise typer.Exit(130 if wish.asked else outcome.exit_code)
 
 
 def _tell(receipt: Any) -> None:

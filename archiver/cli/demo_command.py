@@ -1,5 +1,7 @@
 """`archiver demo`: a sample city of our own invention, led through the whole path."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +27,7 @@ def demo(
     if json:
         output.as_json("demo/1", made.as_dict())
         return
-    archive = f"archiver --archive {made.archive}"
+    archive = f"{_program()} --archive {made.archive}"
     facts = made.summary.facts
     output.data("")
     output.data(
@@ -40,7 +42,14 @@ def demo(
         f"{archive} request show {facts['request']}",
         f"{archive} schedule check",
         f"{archive} audit log",
-        f"python {made.folder / 'production' / 'verify.py'} {made.folder / 'production'} --root {facts['root']}",
+        f"python3 {made.folder / 'production' / 'verify.py'} {made.folder / 'production'} --root {facts['root']}",
     ):
         output.data(f"  {line}")
     output.data("The demo served the website and Mastodon itself: they are gone now; mail and phones can be collected.")
+
+
+def _program() -> str:
+    """How this program is called here, so that the commands can be copied."""
+    if shutil.which("archiver"):
+        return "archiver"
+    return sys.argv[0] if sys.argv[0].endswith("archiver") else "python3 -m archiver"

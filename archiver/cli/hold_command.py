@@ -43,18 +43,9 @@ def place(
 
 def _found(archive: Any, query: str) -> list[int]:
     """Every record that a search finds, once all that was collected is indexed."""
-    from archiver.index.drain import Indexer
-    from archiver.index.extract.extractor import Extractor
-    from archiver.index.opening import open_index
-    from archiver.search.answer import find_ids
+    from archiver.search.answer import catch_up, find_ids
 
-    engine = open_index(archive)
-    try:
-        with Extractor(workers=archive.config.collect.workers) as extractor:
-            for _ in Indexer(archive, engine, extractor).drain():
-                pass
-    finally:
-        engine.close()
+    catch_up(archive)
     return find_ids(archive, query)
 
 

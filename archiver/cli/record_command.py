@@ -1,5 +1,6 @@
 """`archiver record`: show a record, its original bytes, thread, versions and custody."""
 
+import re
 import sys
 from collections.abc import Mapping
 from itertools import pairwise
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from archiver.archive import Archive
 
 app = typer.Typer(help="Show a record.", no_args_is_help=True)
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a stranger's text could do to a terminal; line ends and tabs stay."""
+
+
+def _say(text: str) -> None:
+    output.data(_CONTROLS.sub(" ", text))
 
 
 @app.callback()
@@ -114,12 +122,12 @@ def _record(archive: "Archive", record_id: int, *, as_json: bool) -> None:
         output.as_json("record/1", fields)
         return
     _print_state(archive, facts, state)
-    output.data("")
-    output.data(f"Series: {tag['series']} ({tag['title']}). {tag['explanation']}")
+    _say("")
+    _say(f"Series: {tag['series']} ({tag['title']}). {tag['explanation']}")
     if holds:
-        output.data(f"Held by: {', '.join(holds)}")
+        _say(f"Held by: {', '.join(holds)}")
     for one in observed:
-        output.data(_observation(archive, one))
+        _say(_observation(archive, one))
 
 
 def _tombstone(
@@ -131,15 +139,15 @@ def _tombstone(
         output.as_json("record/1", _facts(facts) | {"destroyed": _times(tombstone)})
         return
     zone = archive.city.timezone
-    output.data(f"R{record_id} was destroyed on {printed(facts['destroyed_at'], zone)}; its content no longer exists.")
+    _say(f"R{record_id} was destroyed on {printed(facts['destroyed_at'], zone)}; its content no longer exists.")
     if tombstone:
-        output.data(f"Series: {tombstone['series']} ({tombstone['title']})")
-        output.data(f"Sent: {printed(tombstone['sent_at'], zone)}")
-        output.data(f"Captured: {printed(tombstone['captured_at'], zone)}")
-        output.data(f"Certificate: {tombstone['certificate'] or 'none yet'}")
-        output.data(f"Salted digest: {tombstone['digest'].hex()}")
+        _say(f"Series: {tombstone['series']} ({tombstone['title']})")
+        _say(f"Sent: {printed(tombstone['sent_at'], zone)}")
+        _say(f"Captured: {printed(tombstone['captured_at'], zone)}")
+        _say(f"Certificate: {tombstone['certificate'] or 'none yet'}")
+        _say(f"Salted digest: {tombstone['digest'].hex()}")
         if tombstone["seen_again_at"]:
-            output.data(f"Still at its source on {printed(tombstone['seen_again_at'], zone)}; it is not readmitted.")
+            _say(f"Still at its source on {printed(tombstone['seen_again_at'], zone)}; it is not readmitted.")
 
 
 def _thread(archive: "Archive", ids: list[int], *, as_json: bool) -> None:
@@ -155,7 +163,7 @@ def _thread(archive: "Archive", ids: list[int], *, as_json: bool) -> None:
         shown = 0
         for one in newest(archive, session, ids):
             _print_state(archive, find_record(session, one.record_id), one)
-            output.data("")
+            _say("")
             shown += 1
     lost = f"; {len(ids) - shown} of them were destroyed" if shown < len(ids) else ""
     output.talk(f"{len(ids)} records in this thread{lost}.")
@@ -175,9 +183,9 @@ def _versions(archive: "Archive", record_id: int, *, as_json: bool) -> None:
     zone = archive.city.timezone
     for one, change in zip(found, changes, strict=False):
         edited = f", edited at the source {printed(one.edited_at, zone)}" if one.edited_at else ""
-        output.data(f"Version {one.number}, captured {printed(one.captured_at, zone)}{edited}")
+        _say(f"Version {one.number}, captured {printed(one.captured_at, zone)}{edited}")
         for line in change or str(one.content.get("text") or "").splitlines():
-            output.data(f"    {line}")
+            _say(f"    {line}")
 
 
 def _custody(archive: "Archive", record_id: int, *, as_json: bool) -> None:
@@ -196,12 +204,12 @@ def _custody(archive: "Archive", record_id: int, *, as_json: bool) -> None:
     if as_json:
         output.as_json("record-custody/1", _facts(facts) | {"source": source, "versions": rows})
         return
-    output.data(f"R{record_id}, read from {source['name']} ({source['platform']}) by connector {source['connector']}")
+    _say(f"R{record_id}, read from {source['name']} ({source['platform']}) by connector {source['connector']}")
     for key in ("account", "device"):
         if key in source:
-            output.data(f"{key}: {source[key]['name']}, {source[key]['ownership']}")
+            _say(f"{key}: {source[key]['name']}, {source[key]['ownership']}")
     if "custodian" in source:
-        output.data(f"custodian: {source['custodian']}")
+        _say(f"custodian: {source['custodian']}")
     if "declaration" in source:
         output.table(("declaration", ""), [pair for pair in source["declaration"].items() if pair[1] is not None])
     for one in found["versions"]:
@@ -212,17 +220,17 @@ def _print_custody(archive: "Archive", one: Mapping[str, Any]) -> None:
     from archiver.clock import printed
 
     zone, run, origin = archive.city.timezone, one["capture"], one["provenance"]
-    output.data(f"version {one['number']}, captured {printed(one['captured_at'], zone)}, digest {one['digest'].hex()}")
+    _say(f"version {one['number']}, captured {printed(one['captured_at'], zone)}, digest {one['digest'].hex()}")
     began, version = printed(run["started_at"], zone), run["connector_version"]
-    output.data(f"  capture {run['id']}, begun {began}, outcome {run['outcome']}, program {version}")
-    output.data(f"  retrieved {printed(origin.get('retrieved_at'), zone)}")
+    _say(f"  capture {run['id']}, begun {began}, outcome {run['outcome']}, program {version}")
+    _say(f"  retrieved {printed(origin.get('retrieved_at'), zone)}")
     for name in ("url", "status", "request_id", "position"):
         if origin.get(name) is not None:
-            output.data(f"  {name}: {origin[name]}")
+            _say(f"  {name}: {origin[name]}")
     for part in one["components"]:
         plain = part["sha256"].hex() if part["sha256"] else "destroyed"
         label = f"{part['role'].value} {part['name'] or ''}".strip()
-        output.data(f"  {label}: {part['size']} bytes, {part['media_type']}, SHA-256 {plain}")
+        _say(f"  {label}: {part['size']} bytes, {part['media_type']}, SHA-256 {plain}")
 
 
 def _print_state(archive: "Archive", facts: Mapping[str, Any], state: "State") -> None:
@@ -231,20 +239,20 @@ def _print_state(archive: "Archive", facts: Mapping[str, Any], state: "State") -
 
     zone, content = archive.city.timezone, state.content
     sent = printed(facts["sent_at"], zone, facts["offset_min"], Precision(facts["precision"]))
-    output.data(f"R{facts['id']}  {facts['kind']} from {facts['source']}, version {state.number}")
-    output.data(f"Sent: {sent}   Captured: {printed(state.captured_at, zone)}")
-    output.data(f"Direction: {facts['direction']}   Seen by: {facts['visibility']}")
+    _say(f"R{facts['id']}  {facts['kind']} from {facts['source']}, version {state.number}")
+    _say(f"Sent: {sent}   Captured: {printed(state.captured_at, zone)}")
+    _say(f"Direction: {facts['direction']}   Seen by: {facts['visibility']}")
     for role, _kind, address, name in content.get("parties", ()):
-        output.data(f"{role}: {f'{name} <{address}>' if name and name != address else address}")
+        _say(f"{role}: {f'{name} <{address}>' if name and name != address else address}")
     for name in ("title", "thread_title", "url"):
         if content.get(name):
-            output.data(f"{name.replace('_', ' ')}: {content[name]}")
+            _say(f"{name.replace('_', ' ')}: {content[name]}")
     for name, value in content.get("attributes", ()):
-        output.data(f"{name}: {value}")
+        _say(f"{name}: {value}")
     for one in state.files:
-        output.data(f"file: {one.name} ({one.media_type}, {one.size} bytes)")
-    output.data("")
-    output.data(str(content.get("text") or "(no text)"))
+        _say(f"file: {one.name} ({one.media_type}, {one.size} bytes)")
+    _say("")
+    _say(str(content.get("text") or "(no text)"))
 
 
 def _observation(archive: "Archive", one: Mapping[str, Any]) -> str:

@@ -31,8 +31,8 @@ class Stage:
 
     @property
     def outside(self) -> Path:
-        """Where the mail, the phones and the papers of the city lie."""
-        return self.folder / "outside"
+        """Where the mail, the phones and the papers of the city lie; whole, for sources are read from anywhere."""
+        return self.folder.resolve() / "outside"
 
     def count(self, question: str) -> int:
         """How many records answer a question."""

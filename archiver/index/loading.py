@@ -75,7 +75,7 @@ def _series(session: Session, ids: Sequence[int]) -> dict[int, str]:
         .join(series, series.c.id == retention_tag.c.series_id)
         .where(retention_tag.c.record_id.in_(ids), retention_tag.c.ended_at.is_(None))
     )
-    return dict(row._tuple() for row in rows)
+    return dict(rows.all())
 
 
 def _held(session: Session, ids: Sequence[int]) -> set[int]:

@@ -74,7 +74,7 @@ def _known(session: Session, component_ids: Sequence[int]) -> dict[int, str]:
     rows = session.execute(
         select(extraction.c.component_id, extraction.c.outcome).where(extraction.c.component_id.in_(component_ids))
     )
-    return dict(row._tuple() for row in rows)
+    return dict(rows.all())
 
 
 def _read(

@@ -111,8 +111,10 @@ def _opened(archive: Archive, unusable: Callable[[IndexUnusable], None] | None) 
 
 
 def overall(receipts: Sequence[Receipt]) -> Overall:
-    """ok, partial (some sources failed, 3), failed (all did, 1), refused (all that failed were refused, 4)."""
+    """ok, partial (some failed or were left early, 3), failed (all did, 1), refused (all that failed were refused, 4)."""
     bad = [one for one in receipts if one.outcome in (Outcome.FAILED, Outcome.REFUSED)]
+    if not bad and any(one.outcome is Outcome.PARTIAL for one in receipts):
+        return Overall("partial", 3)
     if not bad:
         word = "warnings" if any(one.outcome is Outcome.WARNINGS for one in receipts) else "ok"
         return Overall(word, 0)

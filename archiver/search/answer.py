@@ -68,7 +68,7 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts (design section 9)."""
-        fields: dict[str, Any] = {
+        return {
             "query": self.query,
             "interpreted": self.interpreted,
             "count": self.count,
@@ -77,12 +77,16 @@ class Answer:
             "captured": iso(self.captured),
             "coverage": [one.as_dict() for one in self.coverage],
             "hits": [one.as_dict() for one in self.hits],
+            "facets": self._facets(),
+            "explained": [{"part": part, "count": count} for part, count in self.explained],
         }
-        if self.facets is not None:
-            fields["facets"] = {name: [list(pair) for pair in values] for name, values in self.facets.items()}
-        if self.explained:
-            fields["explained"] = [{"part": part, "count": count} for part, count in self.explained]
-        return fields
+
+    def _facets(self) -> dict[str, list[dict[str, Any]]] | None:
+        if self.facets is None:
+            return None
+        return {
+            name: [{"value": value, "count": count} for value, count in values] for name, values in self.facets.items()
+        }
 
     def said(self, zone: str) -> list[str]:
         """How far the count reaches, in plain words, a line each; zone: IANA name."""

@@ -109,7 +109,7 @@ def test_no_address_is_readable_in_the_facts(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_thread_is_shown_in_order_with_dates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records of one conversation in order of time, undated ones last; another source's thread of that id is another."""
+    """One conversation in order of time, undated ones last; another source's thread of that id is another."""
     town = Town(tmp_path, monkeypatch)
     items = (
         post("3", "third", at=NOON + 2 * HOUR, thread_id="t"),

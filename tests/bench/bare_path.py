@@ -1,9 +1,9 @@
 """The bare write path: the least that a sealed, tagged, logged and searchable text message costs, on plain sqlite3.
 
 Seal body and raw bytes (AES-256-GCM, fresh wrapped key), facts (record, version, two components, a party), tag, audit
-leaf, an FTS5 row of our tokens and stems with the row that lists show: the rows that the archive writes, 1,000 a commit,
-synchronous=FULL, without anything that decides, checks or explains. The yardstick of the collection benchmarks: the same
-messages, in the same run, on the same disk.
+leaf, an FTS5 row of our tokens and stems with the row that lists show: the rows that the archive writes, 1,000 a
+commit, synchronous=FULL, without anything that decides, checks or explains. The yardstick of the collection
+benchmarks: the same messages, in the same run, on the same disk.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ from archiver import tokens
 
 TABLES = """
 PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
-CREATE TABLE record (id INTEGER PRIMARY KEY, native BLOB UNIQUE, sent_at INTEGER, kind TEXT, thread INTEGER, captured INTEGER);
+CREATE TABLE record (id INTEGER PRIMARY KEY, native BLOB UNIQUE, sent_at INTEGER, kind TEXT, thread INTEGER, t INTEGER);
 CREATE TABLE version (id INTEGER PRIMARY KEY, record_id INTEGER, number INTEGER, match BLOB, digest BLOB);
-CREATE TABLE component (id INTEGER PRIMARY KEY, record_id INTEGER, role TEXT, payload_id INTEGER, size INTEGER, digest BLOB);
+CREATE TABLE component (id INTEGER PRIMARY KEY, record_id INTEGER, role TEXT, payload INTEGER, n INTEGER, digest BLOB);
 CREATE TABLE party (record_id INTEGER, party_id INTEGER, role TEXT);
 CREATE TABLE payload (id INTEGER PRIMARY KEY, record_id INTEGER, sealed BLOB);
 CREATE TABLE data_key (record_id INTEGER PRIMARY KEY, wrapped BLOB);

@@ -90,7 +90,8 @@ def bench_sms(work: Path, count: int) -> None:
     bare = bare_path.write(work / "bare", count)
     ours, memory = collected(made_archive(work / "sms-city"), "sms_backup", work / "sms.xml")
     print(
-        f"sms  {count:>7} records: bare write path {bare:8.0f}/s, collect to searchable {ours:8.0f}/s, ratio {ours / bare:.2f} (aim 0.50), peak {memory:.0f} MiB"
+        f"sms  {count:>7} records: bare write path {bare:8.0f}/s, collect to searchable {ours:8.0f}/s, "
+        f"ratio {ours / bare:.2f} (aim 0.50), peak {memory:.0f} MiB"
     )
 
 

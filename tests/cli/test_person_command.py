@@ -52,7 +52,7 @@ def test_a_password_is_read_from_a_descriptor_and_kept_as_a_hash(
 
 
 def test_approval_asks_for_the_approver_s_own_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong password, someone without one, a stranger and a person without the role are refused; wrong ones are logged."""
+    """A wrong or missing password, a stranger, a person without the role: refused; wrong passwords are logged."""
     town = Town(tmp_path, monkeypatch)
     town.second_administrator()
     town.ok("person", "add", "Cal Clerk", "--login", "cal", "--role", "clerk")

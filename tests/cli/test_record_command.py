@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.contract import Page
+from schema.item import Attachment
 from tests.fixtures.city import Town
 from tests.fixtures.replay import post
 
@@ -94,3 +95,20 @@ def test_a_mistake_is_said_on_one_line(
     """Unknown record, two views at once, a file without --raw."""
     said = _town(tmp_path, monkeypatch).run("record", "show", *arguments)
     assert said.code == 2 and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("view", [(), ("--thread",), ("--versions",), ("--custody",)])
+def test_a_stranger_s_text_cannot_steer_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: tuple[str, ...]
+) -> None:
+    """Escape sequences and marks that turn a line round are shown as spaces; --raw and --json have them as they are."""
+    town = Town(tmp_path, monkeypatch)
+    evil = "\x1b[2Jgone\u202etxt\x9b31m\nsecond line"
+    files = (Attachment("\x1b]0;title\x07.txt", "text/plain", b"x"),)
+    item = post("a", evil, title=evil, url=f"https://x.example/{evil}", attachments=files, raw=evil.encode())
+    town.source("web", Page(items=(item,)))
+    town.collect("web")
+    said = town.run("record", "show", "R1", *view)
+    assert said.code == 0 and not {"\x1b", "\x07", "\x9b", "\u202e"} & set(said.out)
+    assert town.run("record", "show", "R1", "--raw").raw == evil.encode()
+    assert town.ok("record", "show", "R1")["text"] == evil

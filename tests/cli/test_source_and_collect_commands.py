@@ -12,7 +12,7 @@ SMS = """<?xml version="1.0" encoding="UTF-8"?>
   <sms address="6125550123" date="1772560900000" type="2" subject="null" body="thank you" read="1" status="-1"/>
 </smses>
 """
-MAIL = b"From: Ann <ann@city.example>\nTo: bob@city.example\nDate: Tue, 3 Mar 2026 12:00:00 -0600\nSubject: Permit\n\nApproved.\n"
+MAIL = b"From: Ann <ann@city.example>\nDate: Tue, 3 Mar 2026 12:00:00 -0600\nSubject: Permit\n\nApproved.\n"
 
 
 def _phone(town: Town, folder: Path) -> None:

@@ -57,6 +57,26 @@ def test_spooled_bytes_of_a_dropped_item_are_removed(tmp_path: Path, monkeypatch
     assert during == [1] and _objects(town) == 0
 
 
+def test_spooled_bytes_do_not_wait_for_the_end_of_a_long_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a batch is committed, what it dropped is gone from the disk, though the run goes on."""
+    town = Town(tmp_path, monkeypatch)
+    number = town.declared(POSTS)
+    during: list[int] = []
+
+    def first(context: Context) -> Page:
+        blob = context.sink.spool([b"x" * 100_000])
+        kept = tuple(post(f"n{n}", "plow") for n in range(1000))
+        return Page(items=(*kept, post("a", "holiday", attachments=(Attachment("v.mp4", "video/mp4", blob),))))
+
+    def second(_context: Context) -> Page:
+        during.append(_objects(town))
+        return Page()
+
+    town.source("pat", first, second, options=("--declaration", str(number)))
+    assert town.collect("pat")["out_of_scope"] == 1
+    assert during == [0]
+
+
 def test_spooled_bytes_of_a_known_item_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second collection of the same large file leaves one object, not two."""
     town = Town(tmp_path, monkeypatch)

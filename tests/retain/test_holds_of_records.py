@@ -129,7 +129,7 @@ def test_the_database_itself_keeps_holds(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_hold_of_a_request_follows_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Preliminary from the opening, its candidates after the search, closed-request until a day; never lifted while open."""
+    """Preliminary at first, its candidates after the search, then until a day; never lifted while open."""
     from datetime import date
 
     town = _town(tmp_path, monkeypatch)

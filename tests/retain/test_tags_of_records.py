@@ -66,7 +66,7 @@ def test_the_due_date_explains_itself(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_trigger_day_is_the_city_s_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A post of 23:30 in Chicago is of that day, though it is the next one in UTC; an undated one counts from capture."""
+    """A post of 23:30 in Chicago is of that day, though UTC has the next; an undated one counts from capture."""
     town = Town(tmp_path, monkeypatch)
     _with_series(town)
     late = NOON + 11 * 3_600_000 + 1_800_000

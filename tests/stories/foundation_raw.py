@@ -24,7 +24,17 @@ from xml.etree import ElementTree
 import feedparser
 
 _VANISHING = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
-_TOKEN = re.compile("[\u2e80-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u2600-\u27bf\U0001f000-\U0001faff]|[^\\W_\u2e80-\u30ff\u3400-\u9fff]+")
+_TOKEN = re.compile(
+    "[\u2e80-\u2fff\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u2600-\u27bf\U0001f000-\U0001faff]|[^\\W_\u2e80-\u30ff\u3400-\u9fff]+"
+)
+_ENDINGS = {
+    "image/jpeg": ".jpg",
+    "image/jpg": ".jpg",
+    "image/png": ".png",
+    "message/delivery-status": ".txt",
+    "text/rfc822-headers": ".txt",
+    "text/plain": ".txt",
+}
 _BLOCKS = frozenset(
     "address article aside blockquote body br caption center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 head header"
     " hr html li main nav ol option p pre section table tbody td tfoot th thead title tr ul".split()
@@ -41,9 +51,10 @@ class Raw:
 
 
 def tokens(text: str) -> list[str]:
-    """Words of a text, without case and compatibility forms."""
-    plain = unicodedata.normalize("NFKC", _VANISHING.sub("", text)).casefold()
-    return _TOKEN.findall(plain)
+    """Words of a text, without case and compatibility forms; superscripts and fractions stand alone."""
+    apart = "".join(f" {c} " if unicodedata.category(c) == "No" else c for c in _VANISHING.sub("", text))
+    found = _TOKEN.findall(unicodedata.normalize("NFKC", apart).casefold())
+    return [word[at : at + 200] for word in found for at in range(0, len(word), 200)]
 
 
 # ---- HTML ----------------------------------------------------------------------------------------------------------
@@ -111,14 +122,30 @@ def _is_mail(path: Path) -> bool:
 
 
 def _mail(data: bytes) -> Raw:
-    message = email.message_from_bytes(data, policy=compat32)
+    message = email.message_from_bytes(_repaired(data), policy=compat32)
     return Raw(("mail", sha256(data).hexdigest()), _date(message), tuple(_mail_segments(message)))
+
+
+def _repaired(data: bytes) -> bytes:
+    """A line between fields that is none goes on the one before; the parser would end the header there."""
+    head, blank, body = data.partition(b"\n\n") if b"\r\n\r\n" not in data else data.partition(b"\r\n\r\n")
+    lines = head.split(b"\n")
+    for at in range(1, len(lines) - 1):
+        if not re.match(rb"[ \t]|[!-9;-~]+[ \t]*:|\r?$", lines[at]) and re.match(rb"[!-9;-~]+:", lines[at + 1]):
+            lines[at] = b" " + lines[at]
+    return b"\n".join(lines) + blank + body
+
+
+def _fields(message: Message, *names: str) -> list[str]:
+    """Header fields as written; the parser itself would lose bytes beyond ASCII."""
+    return [str(value) for key, value in message.raw_items() if key.lower() in names]
 
 
 def _date(message: Message) -> datetime | None:
     try:
         found = parsedate_to_datetime(str(message["date"] or ""))
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        return found if 1970 < found.year < 2100 else None  # no mail was sent then: a clock was wrong
     except (ValueError, TypeError):
         return None
 
@@ -146,20 +173,19 @@ def _decoded(data: bytes, charset: str | None) -> str:
 
 
 def _mail_segments(message: Message) -> Iterator[str]:
-    if message["subject"]:
-        yield header(message["subject"])
+    yield from (header(value) for value in _fields(message, "subject")[:1])
     yield from _people(message)
     yield "\n".join(text for text in _bodies(message) if text.strip())
-    for part in _leaves(message):
+    for number, part in enumerate(_leaves(message), 1):
         if _is_file(part, message):
-            yield from _file(part)
+            yield from _file(part, number)
 
 
 def _people(message: Message) -> Iterator[str]:
     for name in ("from", "to", "cc", "bcc"):
-        values = [_written(value) for value in message.get_all(name, [])]
+        values = [_written(value) for value in _fields(message, name)]
         if name == "from" and not values:
-            values = [_written(value) for value in message.get_all("sender", [])]
+            values = [_written(value) for value in _fields(message, "sender")]
         for value in values:
             for shown, address in getaddresses([re.sub(r"[\r\n]+[ \t]*", " ", value)]):
                 yield f"{header(shown)} <{address}>"
@@ -175,18 +201,32 @@ def _leaves(message: Message) -> Iterator[Message]:
 
 
 def _is_file(part: Message, whole: Message) -> bool:
+    if part.get_content_maintype() == "multipart":  # without its boundary it is read in place
+        return False
     if part.get_content_type() not in ("text/plain", "text/html") or part.get_content_disposition() == "attachment":
         return True
     return part is not whole and bool(part.get_filename())
 
 
+def _name(part: Message) -> str | None:
+    """A file's name; bytes beyond ASCII, which have no place there, are UTF-8."""
+    plain = re.search(r'filename="?([^";\r\n]*)', "".join(_fields(part, "content-disposition")))
+    if plain and any("\udc80" <= c <= "\udcff" for c in plain[1]):
+        return _written(plain[1])
+    name = part.get_filename()
+    return header(name) if name else None
+
+
 def _text(part: Message) -> str:
     data = part.get_payload(decode=True)
     assert isinstance(data, bytes)
-    return _decoded(data, {"us-ascii": "utf-8", "iso-8859-1": "cp1252"}.get(str(part.get_content_charset()), part.get_content_charset()))
+    return _decoded(
+        data,
+        {"us-ascii": "utf-8", "iso-8859-1": "cp1252"}.get(str(part.get_content_charset()), part.get_content_charset()),
+    )
 
 
-def _bodies(message: Message) -> Iterator[str]:
+def _bodies(message: Message, whole: Message | None = None) -> Iterator[str]:
     """What is read in place: of alternatives the plain text, unless it is short and only points to the HTML."""
     if message.get_content_type() == "multipart/alternative" and message.is_multipart():
         own = [part for part in _leaves(message) if not _is_file(part, message)]
@@ -200,9 +240,8 @@ def _bodies(message: Message) -> Iterator[str]:
             yield plain
     elif message.get_content_maintype() == "multipart" and message.is_multipart():
         for part in message.get_payload():
-            if not _is_file(part, message):  # type: ignore[arg-type]  # as above
-                yield from _bodies(part)  # type: ignore[arg-type]  # as above
-    elif message.get_content_type() in ("text/plain", "text/html"):
+            yield from _bodies(part, whole or message)  # type: ignore[arg-type]  # as above
+    elif not _is_file(message, whole or message):
         text = _text(message)
         yield html_text(text) if message.get_content_type() == "text/html" else text
 
@@ -211,31 +250,48 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _file(part: Message) -> Iterator[str]:
-    """An attachment's name and the text in it."""
+def _file(part: Message, number: int) -> Iterator[str]:
+    """An attachment's name, or the one that the archive gives to a nameless one, and the text in it."""
     kind = part.get_content_type()
-    name = part.get_filename()
-    yield header(name) if name else ""
+    name = _name(part)
+    data = part.get_payload(decode=True)
     if kind == "message/rfc822":
         inner = part.get_payload(0)
-        yield "\n".join(
-            f"{key}: {header(value)}"
-            for key, value in inner.items()  # type: ignore[union-attr]  # an attached mail is a message
-            if key.lower() in ("subject", "from", "sender", "reply-to", "to", "cc", "bcc", "date")
-        )
-        for leaf in _leaves(inner):  # type: ignore[arg-type]  # as above
-            if leaf.get_content_maintype() == "text":
-                text = _text(leaf)
-                yield html_text(text) if leaf.get_content_type() == "text/html" else text
+        assert isinstance(inner, Message)
+        yield name or header(_fields(inner, "subject")[0]) + ".eml"
+        yield from _attached(inner)
         return
-    data = part.get_payload(decode=True)
+    yield name or f"part-{number}{_ENDINGS.get(kind, '.bin')}"
+    if kind == "text/rfc822-headers":
+        yield from _attached(email.message_from_bytes(data, policy=compat32))  # type: ignore[arg-type]  # bytes
+        return
     if kind in ("message/delivery-status", "message/disposition-notification") and part.is_multipart():
         yield "\n".join(str(inner) for inner in part.get_payload())  # type: ignore[union-attr]  # as above
     elif isinstance(data, bytes) and data.startswith(b"%PDF"):
         yield _pdf(data)
-    elif isinstance(data, bytes) and b"\0" not in data:
+    elif isinstance(data, bytes) and _is_text(data, part):
         text = _text(part)
         yield html_text(text) if kind == "text/html" or text.lstrip()[:5].lower() == "<html" else text
+
+
+def _is_text(data: bytes, part: Message) -> bool:
+    try:
+        data.decode(part.get_content_charset() or "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        return False
+    return b"\0" not in data
+
+
+def _attached(message: Message) -> Iterator[str]:
+    """Of an attached mail the fields that people read, its texts and the names of its files."""
+    wanted = ("subject", "from", "sender", "reply-to", "to", "cc", "bcc", "date")
+    yield "\n".join(f"{key}: {header(value)}" for key, value in message.raw_items() if key.lower() in wanted)
+    for leaf in _leaves(message):
+        if leaf.get_filename():
+            yield str(leaf.get_filename())
+        elif leaf.get_content_maintype() == "text":
+            text = _text(leaf)
+            yield html_text(text) if leaf.get_content_type() == "text/html" else text
 
 
 def _pdf(data: bytes) -> str:
@@ -257,20 +313,35 @@ def feed_entries(folder: Path) -> Iterator[Raw]:
         parsed = feedparser.parse(io.BytesIO(path.read_bytes()), sanitize_html=False)
         for number, entry in enumerate(parsed.entries, 1):
             place = path.relative_to(folder).as_posix()
-            yield Raw(("feed", place, f"entry {number}"), None, tuple(_entry_segments(entry)))
+            yield Raw(("feed", place, f"entry {number}"), _entry_date(entry), tuple(_entry_segments(entry)))
+
+
+def _entry_date(entry: dict[str, Any]) -> datetime | None:
+    """When an entry was published, else changed; a date without its day is none."""
+    for name in ("published", "created", "updated"):
+        parsed = dict.get(entry, f"{name}_parsed")
+        written = str(dict.get(entry, name) or "")
+        if parsed and re.search(r"\d{4}-\d\d-\d\d|\d{8}|\d\s+[A-Za-z]{3}|[A-Za-z]{3}\w*\s+\d|:", written):
+            return datetime(*parsed[:6], tzinfo=UTC)
+        if parsed:
+            return None
+    return None
 
 
 def _entry_segments(entry: dict[str, Any]) -> Iterator[str]:
-    for detail in (dict.get(entry, "title_detail"), *_content(entry)):
-        if detail:
-            value = str(detail.get("value") or "")
-            yield html_text(value) if "html" in str(detail.get("type")) else value
+    title = str(dict.get(entry, "title") or "")
+    yield html_text(title) if "html" in str(dict.get(entry, "title_detail", {}).get("type")) else title
+    for detail in filter(None, _content(entry)):
+        value = str(detail.get("value") or "")
+        yield html_text(value) if "html" in str(detail.get("type")) else value
     for author in dict.get(entry, "authors") or []:
         yield f"{author.get('name') or ''} {author.get('email') or ''}"
 
 
 def _content(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in dict.get(entry, "content") or [] if one.get("value")][:1] or [dict.get(entry, "summary_detail")]
+    return [one for one in dict.get(entry, "content") or [] if one.get("value")][:1] or [
+        dict.get(entry, "summary_detail")
+    ]
 
 
 # ---- texts ---------------------------------------------------------------------------------------------------------
@@ -295,7 +366,9 @@ def _moment(element: ElementTree.Element) -> datetime:
 def _element_segments(element: ElementTree.Element) -> Iterator[str]:
     given = {name: value for name, value in element.attrib.items() if value != "null"}
     yield given.get("subject") or given.get("sub") or ""
-    yield given.get("body") or "\n".join(p.attrib["text"] for p in element.iter("part") if p.attrib["ct"] == "text/plain")
+    yield given.get("body") or "\n".join(
+        p.attrib["text"] for p in element.iter("part") if p.attrib["ct"] == "text/plain"
+    )
     yield f"{given.get('contact_name', '')} <{given.get('address') or given.get('number')}>"
     for other in element.iter("addr"):
         yield other.attrib["address"]

@@ -70,7 +70,7 @@ def test_the_demo_tells_what_it_did_and_what_it_refused(tmp_path: Path, capsys: 
         "volume-0001.pdf: its content was changed (SHA-256 differs)",
         "Set by law.",
         "Set by the city.",
-        f"archiver --archive {tmp_path / 'city' / 'archive'} search",
+        f"--archive {tmp_path / 'city' / 'archive'} search",
     ):
         assert line in out, line
     assert "\x1b" not in out, "no colours into a pipe"
