@@ -8,7 +8,7 @@ from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, opened
 from schema.vocab import Ownership, Platform
 
-app = typer.Typer(help="Accounts on platforms: city, personal or merged.", no_args_is_help=True)
+app = typer.Typer(help="Accounts on platforms: city, personal or merged.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -8,7 +8,9 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import DAY, JSON, actor_of, day, opened
 
-app = typer.Typer(help="Councils and boards, with the terms of their members.", no_args_is_help=True)
+app = typer.Typer(
+    help="Councils and boards, with the terms of their members.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from archiver.cli import output
 from archiver.cli.opened import JSON, opened
 from archiver.errors import UsageError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -9,7 +9,9 @@ from archiver.cli import output
 from archiver.cli.opened import DAY, JSON, actor_of, day, opened
 from schema.vocab import CustodianKind
 
-app = typer.Typer(help="Employees, elected officials and contractors who hold data.", no_args_is_help=True)
+app = typer.Typer(
+    help="Employees, elected officials and contractors who hold data.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

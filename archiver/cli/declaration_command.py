@@ -10,7 +10,9 @@ from archiver.cli.opened import DAY, JSON, actor_of, day, opened
 from archiver.errors import UsageError
 from schema.vocab import Kind, Visibility
 
-app = typer.Typer(help="Personal accounts and devices declared for city business.", no_args_is_help=True)
+app = typer.Typer(
+    help="Personal accounts and devices declared for city business.", no_args_is_help=True, add_completion=False
+)
 
 WORDS = "Shortcut for one rule: "
 

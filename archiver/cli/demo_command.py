@@ -10,7 +10,7 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import JSON
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

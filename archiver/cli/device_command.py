@@ -8,7 +8,7 @@ from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, opened
 from schema.vocab import DeviceKind, Ownership
 
-app = typer.Typer(help="Phones, computers, drives and cameras.", no_args_is_help=True)
+app = typer.Typer(help="Phones, computers, drives and cameras.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from archiver.cli.opened import JSON, actor_of, number, numbers, opened
 from archiver.errors import UsageError
 from schema.vocab import HoldKind
 
-app = typer.Typer(help="Orders that suspend disposition.", no_args_is_help=True)
+app = typer.Typer(help="Orders that suspend disposition.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from archiver.archive import City
 from archiver.cli import output
 from archiver.cli.opened import JSON
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -32,10 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("hold", "Orders that suspend disposition."),
     "request": ("request", "Data requests."),
     "produce": ("produce", "Build and verify productions."),
-    "audit": ("audit", "The audit log: read, verify, prove."),
+    "audit": ("audit", "The audit log: who did what to which object, when, with what outcome."),
     "verify": ("verify", "Check records, keys, objects, holds and log."),
-    "key": ("key", "Rotate the master key."),
-    "nightly": ("nightly", "Collect every source, index, verify a part, and report."),
+    "key": ("key", "The master key."),
+    "nightly": ("nightly", "Collect every source, index, check a part, sign the log, and report"),
     "scheduler": ("scheduler", "Run the jobs of config.toml at their times."),
     "jobs": ("jobs", "List and cancel jobs."),
 }

@@ -7,7 +7,7 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import JSON, opened
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archiver.accession.show import State
     from archiver.archive import Archive
 
-app = typer.Typer(help="Show a record.", no_args_is_help=True)
+app = typer.Typer(help="Show a record.", no_args_is_help=True, add_completion=False)
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a stranger's text could do to a terminal; line ends and tabs stay."""

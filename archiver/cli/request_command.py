@@ -40,7 +40,6 @@ def open_(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Log a request: its date explains itself, and its records are held from this moment."""
-    from archiver.clock import start_of_day
     from archiver.data_requests.register import open_request
     from archiver.retain.holds import Narrowing
     from archiver.sources.registry import find_source
@@ -50,12 +49,8 @@ def open_(
         actor = actor_of(archive)
         zone = archive.city.timezone
         with archive.unit() as session:
-            narrowing = Narrowing(
-                tuple(find_source(session, name).id for name in source or ()),
-                start_of_day(since.date(), zone) if since else None,
-                start_of_day(until.date(), zone) if until else None,
-            )
-            opened_request = open_request(
+            sources = tuple(find_source(session, name).id for name in source or ())
+            one = open_request(
                 archive,
                 session,
                 actor,
@@ -65,26 +60,22 @@ def open_(
                 involved=chosen(ArchiveInvolved, archive_, "--archive"),
                 reason=reason,
                 requester=requester,
-                narrowing=narrowing,
+                narrowing=Narrowing(sources, _start(since, zone), _start(until, zone)),
             )
-    one = opened_request
+    date, held = one.date, f"H{one.hold}" if one.hold else None
     if json:
-        output.as_json(
-            "request/1",
-            {
-                "id": one.number,
-                "date": one.date.date,
-                "nature": one.date.nature,
-                "explanation": one.date.explanation,
-                "hold": f"H{one.hold}" if one.hold else None,
-            },
-        )
+        fields = {"id": one.number, "date": date.date, "nature": date.nature, "explanation": date.explanation}
+        output.as_json("request/1", {**fields, "hold": held})
         return
     output.data(f"Opened {one.number}.")
-    output.data(one.date.explanation)
-    output.data(
-        f"Hold H{one.hold} protects what it may touch." if one.hold else "No hold: the archive is not involved."
-    )
+    output.data(date.explanation)
+    output.data(f"Hold {held} protects what it may touch." if held else "No hold: the archive is not involved.")
+
+
+def _start(day: datetime | None, zone: str) -> int | None:
+    from archiver.clock import start_of_day
+
+    return start_of_day(day.date(), zone) if day else None
 
 
 @app.command("list")
@@ -131,7 +122,7 @@ def show(context: typer.Context, number: Number, json: Annotated[bool, JSON] = F
                 facts={"request": fields["id"]},
             )
     if json:
-        output.as_json("request/1", fields)
+        output.as_json("request-detail/1", fields)
         return
     for key in ("id", "state", "kind", "received", "summary", "requester", "hold", "candidates"):
         output.data(f"{key}: {'' if fields[key] is None else fields[key]}".rstrip())
@@ -151,7 +142,7 @@ def assign(context: typer.Context, number: Number, login: str, json: Annotated[b
         with archive.unit() as session:
             known = register.assign(archive, session, actor, number, login)
     if json:
-        output.as_json("request/1", {"id": known, "assigned_to": login})
+        output.as_json("request-assigned/1", {"id": known, "assigned_to": login})
     else:
         output.data(f"{known} is assigned to {login}.")
 
@@ -166,7 +157,7 @@ def note(context: typer.Context, number: Number, text: str, json: Annotated[bool
         with archive.unit() as session:
             known = add_note(archive, session, actor, number, text)
     if json:
-        output.as_json("request/1", {"id": known, "noted": True})
+        output.as_json("request-note/1", {"id": known, "noted": True})
     else:
         output.data(f"Noted on {known}.")
 
@@ -181,12 +172,14 @@ def search(
     """Search for a request: question, count and coverage are kept with it."""
     from archiver.access import require
     from archiver.data_requests.candidates import note_search
-    from archiver.data_requests.register import STAFF
+    from archiver.data_requests.register import STAFF, request_row
     from archiver.search.answer import answer, catch_up
 
     with opened(context) as archive:
         actor, zone = actor_of(archive), archive.city.timezone
         require(actor, *STAFF)
+        with archive.reading() as session:
+            number = request_row(session, number)["number"]
         catch_up(archive)
         result = answer(archive, query, limit=0)
         with archive.unit() as session:
@@ -213,7 +206,7 @@ def candidates(
     """List a request's candidates, or freeze those that a question finds."""
     from archiver.access import require
     from archiver.data_requests.candidates import list_candidates
-    from archiver.data_requests.register import STAFF
+    from archiver.data_requests.register import STAFF, request_row
 
     if freeze and query is None:
         raise UsageError(problem="--freeze freezes what a question finds; name it with --query")
@@ -223,8 +216,10 @@ def candidates(
         if query is not None:
             fields, told = _found(archive, actor, number, query, freeze=freeze, complete=not keep_preliminary)
         else:
-            with archive.reading() as session:
+            with archive.unit() as session:
                 fields = list_candidates(archive, session, number)
+                row_id, facts = request_row(session, number)["id"], {"request": fields["id"], "view": "candidates"}
+                archive.record_act(session, "request.view", "data_request", row_id, actor_id=actor.id, facts=facts)
             told = [*fields["records"], *(f"{one['id']} {one['name']}" for one in fields["files"])]
     if json:
         output.as_json("candidates/1", fields)
@@ -318,6 +313,6 @@ def close(
             "nature": done.nature,
             "explanation": done.explanation,
         }
-        output.as_json("request/1", fields)
+        output.as_json("request-closed/1", fields)
     else:
         output.data(f"Closed {done.number}. {done.explanation}")

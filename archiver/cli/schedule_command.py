@@ -10,7 +10,7 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import DAY, JSON, actor_of, opened
 
-app = typer.Typer(help="Retention schedules and classification rules.", no_args_is_help=True)
+app = typer.Typer(help="Retention schedules and classification rules.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")
@@ -47,13 +47,11 @@ def show(context: typer.Context, edition: str, json: Annotated[bool, JSON] = Fal
         return
     if not adopted:
         output.talk(f"Not adopted; the city adopts it with `archiver schedule adopt {edition} --on DATE`.")
-    headings = ("series", "title", "retention", "counts from", "then", "relied on")
+    headings = ("series", "title", "as printed", "period", "counts from", "then", "relied on")
+    shown = ("key", "title", "retention_text", "period", "trigger", "action")
     output.table(
         headings,
-        [
-            (r["key"], r["title"], r["retention_text"], r["trigger"], r["action"], "yes" if r["ready"] else r["why"])
-            for r in rows
-        ],
+        [(*(r[key] for key in shown), "yes" if r["ready"] else r["why"]) for r in rows],
     )
 
 
@@ -82,6 +80,7 @@ def _rows(archive: Any, series: Iterable[Any]) -> Iterable[dict[str, Any]]:
             "code": one.code,
             "title": one.title,
             "retention_text": one.retention_text,
+            "period": f"{one.number} {one.unit.value}" if one.number is not None and one.unit else one.period_kind,
             "trigger": one.trigger,
             "action": getattr(one, "action", None) or one.disposition,
             "confirmed": one.confirmed,

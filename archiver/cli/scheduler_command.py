@@ -12,7 +12,7 @@ from archiver.cli.opened import JSON
 if TYPE_CHECKING:
     from archiver.jobs.scheduler import Fired
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

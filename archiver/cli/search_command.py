@@ -9,7 +9,7 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, opened
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _LISTED = 1_000
 """Ids of `--ids` that the log names; they are no content, and the question and count are logged beside them."""

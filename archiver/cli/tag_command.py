@@ -7,7 +7,7 @@ import typer
 from archiver.cli import output
 from archiver.cli.opened import JSON, actor_of, number, opened
 
-app = typer.Typer(help="The series of a record, and why.", no_args_is_help=True)
+app = typer.Typer(help="The series of a record, and why.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()
@@ -27,7 +27,8 @@ def explain(
     if json:
         output.as_json("tag/1", {**found, "record": f"R{record_id}", "holds": holds})
         return
-    output.data(f"R{record_id}: {found['series']} ({found['title']}): {found['retention_text']}")
+    said = found["retention_text"]
+    output.data(f'R{record_id}: {found["series"]} ({found["title"]}), kept as the schedule says: "{said}"')
     if found["rule"]:
         rule = found["rule"]
         output.data(f"Chosen by rule {rule['position']}: {rule['conditions']} {rule['reason']}".rstrip())

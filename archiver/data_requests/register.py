@@ -62,15 +62,8 @@ def open_request(
     require(actor, Role.CLERK, Role.RECORDS_OFFICER)
     today = city_date(archive.now(), archive.city.timezone)
     received = received_on or today
-    if received > today:
-        raise UsageError(problem=f"a request cannot be received on {received}, after today ({today})")
-    if not summary.strip():
-        raise UsageError(problem="say in a few words what was asked for (--summary)")
-    if involved is ArchiveInvolved.NO and not (reason or "").strip():
-        raise UsageError(problem="`--archive no` places no hold, so it needs a reason (--reason)")
     limits = narrowing or Narrowing()
-    if None not in (limits.sent_since, limits.sent_until) and limits.sent_since >= limits.sent_until:  # type: ignore[operator]  # neither is None
-        raise UsageError(problem="--until is not after --since, so nothing of known time would be held")
+    _check(summary, received, today, limits, involved, reason)
     city = archive.city
     law = loader.jurisdiction(city.jurisdiction)
     dates = compute(law, kind, received, options=city.holiday_options, city_targets=city.city_targets)
@@ -102,6 +95,19 @@ def open_request(
     facts = {"kind": kind.value, "archive": involved.value, "received": received.isoformat()}
     archive.record_act(session, "request.open", "data_request", request_id, actor_id=actor.id, facts=facts)
     return Opened(request_id, number, chosen, hold)
+
+
+def _check(
+    summary: str, received: date, today: date, limits: Narrowing, involved: ArchiveInvolved, reason: str | None
+) -> None:
+    if received > today:
+        raise UsageError(problem=f"a request cannot be received on {received}, after today ({today})")
+    if not summary.strip():
+        raise UsageError(problem="say in a few words what was asked for (--summary)")
+    if involved is ArchiveInvolved.NO and not (reason or "").strip():
+        raise UsageError(problem="`--archive no` places no hold, so it needs a reason (--reason)")
+    if None not in (limits.sent_since, limits.sent_until) and limits.sent_since >= limits.sent_until:  # type: ignore[operator]  # neither is None
+        raise UsageError(problem="--until is not after --since, so nothing of known time would be held")
 
 
 def _keep_dates(session: Session, request_id: int, dates: Sequence[RequestDate], chosen: RequestDate) -> None:

@@ -18,7 +18,8 @@ from archiver.archive import Archive
 from archiver.errors import ArchiverError, UsageError
 from archiver.index.drain import BATCH, Indexer
 from archiver.index.engines.contract import Engine
-from archiver.index.engines.registry import ENGINES, IndexUnusable, discard, open_engine
+from archiver.index.engines.files import IndexUnusable
+from archiver.index.engines.registry import ENGINES, discard, open_engine
 from archiver.index.extract.extractor import Extractor
 from archiver.index.opening import Choice, choose_engine, chosen, index_alone, open_index
 from schema.db.index import outbox

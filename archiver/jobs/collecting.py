@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from archiver.archive import Archive
 from archiver.collect import captures
-from archiver.errors import NotFound
+from archiver.errors import ArchiverError, NotFound
 from archiver.index.drain import Indexer
 from archiver.index.engines.contract import Engine
-from archiver.index.engines.registry import IndexUnusable
+from archiver.index.engines.files import IndexUnusable
 from archiver.index.extract.extractor import Extractor
 from archiver.index.opening import chosen, open_index
 from archiver.index.rebuild import work_off
@@ -79,6 +79,10 @@ def _sheltered(archive: Archive, run: Run) -> Iterator[Step]:
     try:
         for seen in run.steps():
             yield Step(seen, run.total)
+    except ArchiverError as error:  # a full disk does not even keep the receipt of the run
+        receipt = run.receipt
+        receipt.outcome = Outcome.FAILED
+        receipt.error = receipt.error or Failure(error.code, str(error), error.advice, error.where)
     except Exception as error:  # noqa: BLE001  (whatever one source's content brings to light, the others are read)
         receipt = run.receipt
         receipt.outcome = Outcome.FAILED
@@ -111,7 +115,7 @@ def _opened(archive: Archive, unusable: Callable[[IndexUnusable], None] | None) 
 
 
 def overall(receipts: Sequence[Receipt]) -> Overall:
-    """ok, partial (some failed or were left early, 3), failed (all did, 1), refused (all that failed were refused, 4)."""
+    """Ok, partial (some failed or were left early, 3), failed (all did, 1), refused (all were refused, 4)."""
     bad = [one for one in receipts if one.outcome in (Outcome.FAILED, Outcome.REFUSED)]
     if not bad and any(one.outcome is Outcome.PARTIAL for one in receipts):
         return Overall("partial", 3)

@@ -6,8 +6,6 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from archiver import config as configuration
 from archiver.access import Actor, require
 from archiver.archive import CONFIG, Archive
@@ -67,20 +65,20 @@ def rotate_master(archive: Archive, actor: Actor, to: Path | None = None) -> Gen
         yield from _finish(archive, actor, living[-1], Rotated(0, None, reference), now)
         return
     path = (to or _beside(archive)).expanduser().resolve()
-    new_id, cipher = _new_master(archive, path, now)
+    new = _new_master(archive, path, now)
     yield RotationStep("prepared", 0)
     count = 0
-    for done in _rewrap(archive, new_id, cipher):
+    for done in _rewrap(archive, new):
         count += done
         yield RotationStep("wrapping keys anew", count)
     with archive.unit() as session:
-        if keys.lacking(session, new_id):
+        if keys.lacking(session, new.id):
             raise _stranded(path)
-        keys.put_in_force(session, new_id)
+        keys.put_in_force(session, new.id)
     yield RotationStep("both keys in force", count)
     point_config(archive.folder, path)
     yield RotationStep("config.toml names the new key", count)
-    yield from _finish(archive, actor, new_id, Rotated(count, path, reference), now)
+    yield from _finish(archive, actor, new.id, Rotated(count, path, reference), now)
 
 
 def _beside(archive: Archive) -> Path:
@@ -89,7 +87,7 @@ def _beside(archive: Archive) -> Path:
     return folder / f"master-{archive.vault.master_id + 1}.key"
 
 
-def _new_master(archive: Archive, path: Path, now: int) -> tuple[int, AESGCM]:
+def _new_master(archive: Archive, path: Path, now: int) -> keys.NewMaster:
     """The new key file and its master; those of an interrupted rotation are taken up again."""
     if not path.exists():
         write_key_file(path, new_master_key())
@@ -109,14 +107,14 @@ def _new_master(archive: Archive, path: Path, now: int) -> tuple[int, AESGCM]:
                 action="Name that key's file with --to, so that it can be finished.",
             )
         new_id = int(known["id"]) if known else add_master(session, key, now, until=keys.PREPARING)
-    return new_id, AESGCM(key)
+    return keys.NewMaster(new_id, key)
 
 
-def _rewrap(archive: Archive, new_id: int, cipher: AESGCM) -> Iterator[int]:
+def _rewrap(archive: Archive, new: keys.NewMaster) -> Iterator[int]:
     place: keys.Place | None = keys.START
     while place is not None:
         with archive.unit() as session:
-            done, place = keys.rewrap(session, archive.vault, new_id, cipher, place)
+            done, place = keys.rewrap(session, archive.vault, new, place)
         yield done
 
 

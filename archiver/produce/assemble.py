@@ -100,14 +100,16 @@ def entries(archive: Archive, chosen: Sequence[Numbered]) -> Iterator[Entry]:
     with archive.reading() as session:
         sources = {one.id: one for one in list_sources(session, removed=True)}
     for start in range(0, len(chosen), BATCH):
-        batch = chosen[start : start + BATCH]
-        place = f"the sealed content of a record between {batch[0].number} and {batch[-1].number}"
-        with archive.reading() as session, _sound(place):
-            records = _records(archive, session, sources, [one for one in batch if one.record_id is not None])
-            files = _files(archive, session, [one for one in batch if one.request_file_id is not None])
-        made = {**records, **files}
-        for one in batch:
-            yield made[one.number]
+        yield from _batch(archive, sources, chosen[start : start + BATCH])
+
+
+def _batch(archive: Archive, sources: Mapping[int, Source], batch: Sequence[Numbered]) -> Iterator[Entry]:
+    place = f"the sealed content of a record between {batch[0].number} and {batch[-1].number}"
+    with archive.reading() as session, _sound(place):
+        made = _records(archive, session, sources, [one for one in batch if one.record_id is not None])
+        made |= _files(archive, session, [one for one in batch if one.request_file_id is not None])
+    for one in batch:
+        yield made.pop(one.number)
 
 
 def _records(

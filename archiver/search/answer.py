@@ -11,7 +11,7 @@ from archiver.index.engines.contract import Engine, Place
 from archiver.index.opening import open_index
 from archiver.index.query import FieldName, Node
 from archiver.search.coverage import SourceCoverage, captured_through, coverage, living_records, waiting_records
-from archiver.search.dates import without_dates
+from archiver.search.dates import mentions_dates, without_dates
 from archiver.search.describe import describe
 from archiver.search.highlight import Highlighter
 from archiver.search.parse import Query, parse
@@ -127,7 +127,7 @@ def answer(
             query=text,
             interpreted=describe(query.node, zone),
             count=engine.count(query.node),
-            undated=engine.count(without_dates(query.node)),
+            undated=engine.count(without_dates(query.node)) if mentions_dates(query.node) else 0,
             indexed=max(0, min(engine.size(), records - waiting)),
             records=records,
             captured=captured_through(covered),

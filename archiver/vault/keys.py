@@ -66,6 +66,14 @@ class Vault:
         except InvalidTag:
             raise WrongKey(where=f"{kind.value} {owner_id}") from None
 
+    def rewrapped(self, bound_to: bytes, wrapped: bytes, cipher: AESGCM, nonce: bytes) -> bytes:
+        """A wrapped data key, wrapped under another master instead; raises WrongKey."""
+        try:
+            key = self._master.decrypt(wrapped[:NONCE], wrapped[NONCE:], bound_to)
+        except InvalidTag:
+            raise WrongKey(where=bound_to.decode()) from None
+        return nonce + cipher.encrypt(nonce, key, bound_to)
+
     def owners(self, session: Session, kind: OwnerKind, ids: Iterable[int]) -> dict[int, Owner]:
         """The data keys of owners; destroyed ones are left out."""
         wanted = sorted(set(ids))
@@ -94,9 +102,9 @@ class Vault:
         return hmac_digest(self.index_key, purpose.encode() + b"\x00" + content, "sha256")
 
 
-def bound(kind: OwnerKind, owner_id: int) -> bytes:
+def bound(kind: str, owner_id: int) -> bytes:
     """What a wrapped key is bound to; under another owner it does not open."""
-    return f"{kind.value}:{owner_id}".encode()
+    return f"{kind}:{owner_id}".encode()
 
 
 def new_master_key() -> bytes:

@@ -6,15 +6,15 @@ only the new one does.  Every step may be repeated, so that a rotation goes on a
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from archiver.vault.keys import Vault, bound, opens
 from archiver.vault.sealing import NONCE
 from schema.db.vault import master, owner_key
-from schema.vocab import OwnerKind
 
 PREPARING = 0
 """`until` of a master that is not in force yet: it opens nothing."""
@@ -36,8 +36,17 @@ def whose(session: Session, key: bytes) -> RowMapping | None:
     return next((row for row in masters(session) if opens(key, row["check"])), None)
 
 
-def rewrap(session: Session, vault: Vault, new_id: int, cipher: AESGCM, after: Place) -> tuple[int, Place | None]:
+@dataclass(frozen=True, slots=True)
+class NewMaster:
+    """The master that keys are wrapped under from now on: its id and its key."""
+
+    id: int
+    key: bytes
+
+
+def rewrap(session: Session, vault: Vault, new: NewMaster, after: Place) -> tuple[int, Place | None]:
     """Wrap the next keys under a new master; returns how many it lacked, and where to go on, None at the end."""
+    cipher = AESGCM(new.key)
     kind, owner = owner_key.c.owner_kind, owner_key.c.owner_id
     rows = session.execute(
         select(kind, owner, owner_key.c.wrapped)
@@ -51,25 +60,28 @@ def rewrap(session: Session, vault: Vault, new_id: int, cipher: AESGCM, after: P
     present = {
         tuple(row)
         for row in session.execute(
-            select(kind, owner).where(owner_key.c.master_id == new_id, _after(after), ~_after(last))
+            select(kind, owner).where(owner_key.c.master_id == new.id, _after(after), _up_to(last))
         )
     }
     random = os.urandom(NONCE * len(rows))
     fresh = []
-    for number, row in enumerate(rows):
-        if (row.owner_kind, row.owner_id) not in present:
-            one = vault.unwrap(OwnerKind(row.owner_kind), row.owner_id, row.wrapped)
+    for number, (owner_kind, owner_id, wrapped) in enumerate(rows):
+        if (owner_kind, owner_id) not in present:
             nonce = random[number * NONCE : (number + 1) * NONCE]
-            wrapped = nonce + cipher.encrypt(nonce, one.key, bound(one.kind, one.id))
-            fresh.append({"owner_kind": one.kind.value, "owner_id": one.id, "master_id": new_id, "wrapped": wrapped})
+            again = vault.rewrapped(bound(owner_kind, owner_id), wrapped, cipher, nonce)
+            fresh.append({"owner_kind": owner_kind, "owner_id": owner_id, "master_id": new.id, "wrapped": again})
     if fresh:
         session.execute(insert(owner_key), fresh)
     return len(fresh), last
 
 
 def _after(place: Place) -> ColumnElement[bool]:
-    kind, owner = owner_key.c.owner_kind, owner_key.c.owner_id
-    return and_(kind >= place[0], or_(kind > place[0], owner > place[1]))
+    # A row value, because both databases walk their index with it; the same in ANDs and ORs reads from the start.
+    return tuple_(owner_key.c.owner_kind, owner_key.c.owner_id) > tuple_(*map(literal, place))
+
+
+def _up_to(place: Place) -> ColumnElement[bool]:
+    return tuple_(owner_key.c.owner_kind, owner_key.c.owner_id) <= tuple_(*map(literal, place))
 
 
 def lacking(session: Session, master_id: int) -> bool:
@@ -106,7 +118,7 @@ def drop_older(session: Session, master_id: int, after: Place) -> Place | None:
     if not rows:
         return None
     last = (rows[-1].owner_kind, rows[-1].owner_id)
-    session.execute(delete(owner_key).where(owner_key.c.master_id < master_id, _after(after), ~_after(last)))
+    session.execute(delete(owner_key).where(owner_key.c.master_id < master_id, _after(after), _up_to(last)))
     return last
 
 

@@ -8,6 +8,7 @@ import io
 import re
 import unicodedata
 import zipfile
+from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import feedparser
 
@@ -35,9 +36,9 @@ _ENDINGS = {
     "text/rfc822-headers": ".txt",
     "text/plain": ".txt",
 }
-_BLOCKS = frozenset(
-    "address article aside blockquote body br caption center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 head header"
-    " hr html li main nav ol option p pre section table tbody td tfoot th thead title tr ul".split()
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|body|br|caption|center|d[dlt]|div|fieldset|figure|footer|form|h[1-6]|head|header|hr"
+    "|html|li|main|nav|ol|option|p|pre|section|table|tbody|td|tfoot|th|thead|title|tr|ul"
 )
 
 
@@ -71,7 +72,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("script", "style", "template"):
             self.silent = tag
-        if tag in _BLOCKS:
+        if _BLOCKS.fullmatch(tag):
             self.parts.append("\n")
         if tag == "img":
             self.parts.append(f" {dict(attrs).get('alt') or ''} ")
@@ -83,7 +84,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == self.silent:
             self.silent = ""
-        if tag in _BLOCKS:
+        if _BLOCKS.fullmatch(tag):
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
@@ -266,7 +267,7 @@ def _file(part: Message, number: int) -> Iterator[str]:
         yield from _attached(email.message_from_bytes(data, policy=compat32))  # type: ignore[arg-type]  # bytes
         return
     if kind in ("message/delivery-status", "message/disposition-notification") and part.is_multipart():
-        yield "\n".join(str(inner) for inner in part.get_payload())  # type: ignore[union-attr]  # as above
+        yield "\n".join(str(inner) for inner in part.get_payload())
     elif isinstance(data, bytes) and data.startswith(b"%PDF"):
         yield _pdf(data)
     elif isinstance(data, bytes) and _is_text(data, part):
@@ -322,7 +323,7 @@ def _entry_date(entry: dict[str, Any]) -> datetime | None:
         parsed = dict.get(entry, f"{name}_parsed")
         written = str(dict.get(entry, name) or "")
         if parsed and re.search(r"\d{4}-\d\d-\d\d|\d{8}|\d\s+[A-Za-z]{3}|[A-Za-z]{3}\w*\s+\d|:", written):
-            return datetime(*parsed[:6], tzinfo=UTC)
+            return datetime.fromtimestamp(timegm(parsed), UTC)
         if parsed:
             return None
     return None
@@ -350,20 +351,20 @@ def _content(entry: dict[str, Any]) -> list[dict[str, Any]]:
 def text_messages(folder: Path) -> Iterator[Raw]:
     """Every text message and call of backups below a folder; the key is the element with its attributes."""
     for path in sorted(folder.rglob("*.xml")):
-        for element in ElementTree.parse(path).getroot():
+        for element in ET.parse(path).getroot():
             yield Raw(element_key(element), _moment(element), tuple(_element_segments(element)))
 
 
-def element_key(element: ElementTree.Element) -> tuple[str, ...]:
+def element_key(element: ET.Element) -> tuple[str, ...]:
     """What names an element of a backup."""
     return (element.tag, *(f"{name}={value}" for name, value in sorted(element.attrib.items())))
 
 
-def _moment(element: ElementTree.Element) -> datetime:
+def _moment(element: ET.Element) -> datetime:
     return datetime.fromtimestamp(int(element.attrib["date"]) / 1000, UTC)
 
 
-def _element_segments(element: ElementTree.Element) -> Iterator[str]:
+def _element_segments(element: ET.Element) -> Iterator[str]:
     given = {name: value for name, value in element.attrib.items() if value != "null"}
     yield given.get("subject") or given.get("sub") or ""
     yield given.get("body") or "\n".join(

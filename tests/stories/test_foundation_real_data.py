@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -113,7 +113,7 @@ def keys(clerk: Clerk) -> dict[str, tuple[str, ...]]:
                 assert content in (SHARED / "feeds" / urlsplit(place["url"]).path.lstrip("/")).read_bytes()
                 key = ("feed", urlsplit(place["url"]).path.lstrip("/"), place["position"])
             else:
-                key = element_key(ElementTree.fromstring(content))
+                key = element_key(ET.fromstring(content))
             found[f"R{state.record_id}"] = key
     archive.close()
     return found
@@ -193,7 +193,7 @@ def sampled(oracle: Oracle, number: int, length: int) -> list[str]:
 def test_every_item_of_the_files_is_one_record(
     items: dict[tuple[str, ...], list[Raw]], keys: dict[str, tuple[str, ...]]
 ) -> None:
-    """Mails (also in the zip), feed entries, texts and calls: each is there once, with its own bytes, and nothing else."""
+    """Mails (also in the zip), feed entries, texts and calls: each is there once, with its bytes, and nothing else."""
     assert Counter(keys.values()) == Counter({key: len(same) for key, same in items.items()})
 
 
@@ -270,7 +270,7 @@ def test_dates(asking: Asking, oracle: Oracle) -> None:
 
 
 def test_hits_say_what_they_are(asking: Asking, oracle: Oracle, clerk: Clerk, keys: dict[str, tuple[str, ...]]) -> None:
-    """`search --json` gives every hit once, newest first, those of unknown time last, with source and time of the item."""
+    """`search --json` gives every hit once, newest first and unknown times last, with source and time."""
     ids = asking.found("exact:the", "--limit", "1000")
     assert {keys[one] for one in ids} == oracle.says("the")
     said = clerk.json("search", "exact:the", "--limit", "1000")

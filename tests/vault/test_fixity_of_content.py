@@ -80,6 +80,11 @@ CASES = {
         "UPDATE component SET digest = zeroblob(32) WHERE record_id = 1 AND role = 'body'",
         {("content", "R1")},
     ),
+    "exchanged components": (
+        "UPDATE component SET payload_id = (SELECT sum(payload_id) FROM component WHERE record_id = 1) - payload_id"
+        " WHERE record_id = 1",
+        {("content", "R1")},
+    ),
     "a changed version": ("UPDATE version SET digest = zeroblob(32) WHERE record_id = 1", {("content", "R1")}),
     "a lost version": ("UPDATE record SET versions = 2 WHERE id = 1", {("content", "R1")}),
     "a false destruction": ("UPDATE record SET destroyed_at = 1 WHERE id = 1", {("content", "R1")}),

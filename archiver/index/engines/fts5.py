@@ -14,10 +14,10 @@ from archiver.errors import Locked
 from archiver.index.document import Document
 from archiver.index.engines import fts5_pages, fts5_schema
 from archiver.index.engines.contract import Place
+from archiver.index.engines.files import IndexUnusable, only_writer
 from archiver.index.engines.fts5_plan import Plan, matching_ids, plan
 from archiver.index.engines.fts5_schema import COLUMNS, MULTIPLE, SINGLE
 from archiver.index.engines.fts5_write import Prepared, Writer, unpack
-from archiver.index.engines.registry import IndexUnusable, only_writer
 from archiver.index.query import FieldName, Node, Not
 
 _WALK = 3_000  # matches from which walking the date index beats sorting them all (measured: 3 ms against 4)

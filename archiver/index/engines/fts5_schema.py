@@ -18,7 +18,7 @@ from pathlib import Path
 
 from archiver import tokens
 from archiver.errors import DiskTrouble, Locked
-from archiver.index.engines.registry import IndexUnusable
+from archiver.index.engines.files import IndexUnusable
 from archiver.index.query import FieldName, Zone
 
 LAYOUT = f"3 {tokens.VERSION}"

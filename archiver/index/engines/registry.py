@@ -1,25 +1,12 @@
-"""The embedded engines by name, and what they share: the writer's lock and the error that asks for a rebuild."""
+"""The embedded engines by name."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from archiver.errors import ArchiverError
 
 if TYPE_CHECKING:
     from archiver.index.engines.contract import Engine
 
 ENGINES = ("fts5", "whoosh")
-
-
-class IndexUnusable(ArchiverError):
-    """The search index in {folder} cannot be used: {reason}."""
-
-    code, exit_code = "index_unusable", 1
-    hint = "Run `archiver index rebuild`: it makes the index anew from the archive, nothing is lost."
 
 
 def open_engine(name: str, folder: Path) -> "Engine":
@@ -38,17 +25,6 @@ def open_engine(name: str, folder: Path) -> "Engine":
 
         return WhooshEngine(folder / "whoosh")
     raise ValueError(f"no engine named {name}; there are {', '.join(ENGINES)}")
-
-
-@contextmanager
-def only_writer(lock: Path) -> Iterator[None]:
-    """Wait for, and hold, the lock file that lets one process write at a time (released by the kernel on a crash)."""
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def discard(name: str, folder: Path) -> None:

@@ -12,8 +12,8 @@ from whoosh.writing import CLEAR, SegmentWriter
 
 from archiver.index.document import Document
 from archiver.index.engines.contract import Place
+from archiver.index.engines.files import only_writer
 from archiver.index.engines.match import shown
-from archiver.index.engines.registry import only_writer
 from archiver.index.engines.whoosh_fields import FACTS, LAYOUT, UNDATED, entry, fact, schema, unpack
 from archiver.index.engines.whoosh_find import Segment
 from archiver.index.engines.whoosh_store import LOCK, open_index, sweep

@@ -21,7 +21,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import TOC, FileIndex
 
-from archiver.index.engines.registry import IndexUnusable
+from archiver.index.engines.files import IndexUnusable
 
 MARKER = "archiver-index.json"
 LOCK = "index.lock"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from archiver.index.engines import whoosh_store
+from archiver.index.engines.files import IndexUnusable
 from archiver.index.engines.fts5 import Fts5Engine
-from archiver.index.engines.registry import ENGINES, IndexUnusable, discard, open_engine
+from archiver.index.engines.registry import ENGINES, discard, open_engine
 from archiver.index.engines.whoosh import WhooshEngine
 from archiver.index.query import Everything, Term
 from tests.oracle import random_documents
