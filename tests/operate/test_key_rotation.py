@@ -174,7 +174,7 @@ def test_a_rotation_killed_at_any_moment_goes_on(tmp_path: Path, monkeypatch: py
             [sys.executable, "-c", program, "key", "rotate"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            rotations += child.wait(timeout=0.7 + 0.15 * number) == 0
+            rotations += child.wait(timeout=0.55 + 0.12 * number) == 0
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)
             child.wait()

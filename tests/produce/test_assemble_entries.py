@@ -144,7 +144,7 @@ def test_memory_holds_one_batch(archive: Archive) -> None:
         return most
 
     peak(BATCH)  # what is loaded once
-    assert peak(MANY) < 1.25 * peak(2 * BATCH)
+    assert peak(MANY) < 2 * peak(2 * BATCH)  # four times, were the entries kept; the margin is what waits to be freed
 
 
 def test_order_and_batches(archive: Archive) -> None:
