@@ -91,17 +91,24 @@ class Database:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Mark the archive as in use; raises Locked while someone has it exclusively."""
-        with _flocked(self._lock.with_suffix(".use")) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(file, 100, 0).decode(errors="replace") or "maintenance"
-                raise Locked(holder=holder) from None
+        with in_use(self._lock.parent):
             yield
 
     def close(self) -> None:
         """Release connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Mark an archive as in use before it is opened; raises Locked while someone has it exclusively."""
+    with _flocked(folder / "archive.use") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(file, 100, 0).decode(errors="replace") or "maintenance"
+            raise Locked(holder=holder) from None
+        yield
 
 
 @contextmanager

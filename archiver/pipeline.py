@@ -133,7 +133,7 @@ class Run:
         try:
             connector = registry.get(self._source.connector)()
             context = context_for(
-                self._archive, self._source, self._sink, progress=self._progress, stopped=self._stopped
+                self._archive, self._source, self._sink, progress=self._progress, stopped=self._stopped, scope=scope
             )
             yield from batches.read(_sheltered(connector, context, cursor, window))
         except ConnectorError as error:

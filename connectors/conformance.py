@@ -51,12 +51,13 @@ def make_context(
     http: HttpClient | None = None,
     stopped: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = lambda seconds: None,
+    in_scope: Callable[[Item], bool] = lambda item: True,
 ) -> Context:
     """Make a context whose clock stands still at `now` (milliseconds UTC) and whose waits take no time."""
     http = http or HttpClient(
         allow_private_hosts=private_hosts, now_ms=lambda: now, sleep=sleep, interval=0.0, timeout=(2.0, 5.0), retries=2
     )
-    return Context(settings or {}, secrets or {}, http, sink or MemorySink(), lambda: now, stopped=stopped)
+    return Context(settings or {}, secrets or {}, http, sink or MemorySink(), lambda: now, stopped=stopped, in_scope=in_scope)
 
 
 @dataclass(frozen=True, slots=True)

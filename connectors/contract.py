@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from connectors.http import HttpClient
 
 Cursor = dict[str, Any]
-"""A connector's bookmark: JSON values only, opaque to the framework, never secret."""
+"""A connector's bookmark: JSON values only, never secret, nothing of a single item that is not kept (decision 0008)."""
 
 INLINE_LIMIT = 1 << 20
 """Bytes: larger attachments and raw payloads go through `Sink.spool`."""
@@ -96,6 +96,8 @@ class Context:
     now: current time, milliseconds UTC.  progress(done, total or None, unit).
     stopped: True once the run shall end after the current page.
     save_secret(name, value): keep a refreshed token.
+    in_scope: whether an item will be kept; a cursor may remember only what is kept.  It does not look at attachments,
+    so those of an item out of scope need not be fetched.
     """
 
     settings: Mapping[str, Any]
@@ -106,6 +108,7 @@ class Context:
     progress: Callable[[int, int | None, str], None] = field(default=lambda done, total, unit: None)
     stopped: Callable[[], bool] = field(default=lambda: False)
     save_secret: Callable[[str, str], None] = field(default=lambda name, value: None)
+    in_scope: Callable[[Item], bool] = field(default=lambda item: True)
 
 
 @runtime_checkable

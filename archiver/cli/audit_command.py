@@ -1,6 +1,5 @@
 """`archiver audit`: read, verify and prove the log of who did what."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,17 +98,13 @@ def head(context: typer.Context, json: Annotated[bool, JSON] = False) -> None:
         signed = signed_head(archive)
         name = archive.city.name
     if json:
-        output.as_json(signed.schema, _fields(signed))
+        output.shape(signed)
         return
     output.data(f"Audit log of {name}: {signed.size} entries, signed {iso(signed.signed_at)}")
     for label, value in (("root", signed.root), ("signature", signed.signature), ("public key", signed.public_key)):
         groups = [value[start : start + 8] for start in range(0, len(value), 8)]
         for start in range(0, len(groups), 8):
             output.data(f"{label if start == 0 else '':12}{' '.join(groups[start : start + 8])}")
-
-
-def _fields(shape: Any) -> dict[str, Any]:
-    return {key: value for key, value in asdict(shape).items() if key != "schema"}
 
 
 @app.command()
@@ -128,4 +123,4 @@ def prove(
         raise UsageError(problem="name an event, or say --since SIZE")
     with opened(context) as archive:
         proof = proof_of_event(archive, number(event, "E")) if event else proof_since(archive, since or 0)
-    output.as_json(proof.schema, _fields(proof))
+    output.shape(proof)

@@ -9,19 +9,20 @@ import typer
 
 from archiver.access import Actor, current_actor
 from archiver.archive import Archive, find_folder
+from archiver.database import in_use
 from archiver.errors import UsageError
 
 
 @contextmanager
 def opened(context: typer.Context) -> Iterator[Archive]:
     """The archive named by --archive, ARCHIVER_ARCHIVE or found upwards from here; others may use it as well."""
-    root = context.find_root()
-    archive = Archive(find_folder(root.obj, Path.cwd()))
-    try:
-        with archive.database.shared():
+    folder = find_folder(context.find_root().obj, Path.cwd())
+    with in_use(folder):  # before the key is read: a rotation that ends meanwhile would leave us with a retired one
+        archive = Archive(folder)
+        try:
             yield archive
-    finally:
-        archive.close()
+        finally:
+            archive.close()
 
 
 def actor_of(archive: Archive) -> Actor:

@@ -28,6 +28,13 @@ def as_json(schema: str, fields: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"schema": schema, **fields}, ensure_ascii=False, default=_plain) + "\n")
 
 
+def shape(value: Any) -> None:
+    """Print one of the registered wire shapes."""
+    from schema.wire.shape import as_json as fields_of
+
+    sys.stdout.write(json.dumps(fields_of(value), ensure_ascii=False) + "\n")
+
+
 def data(text: str) -> None:
     """Print a line of data."""
     sys.stdout.write(text + "\n")

@@ -26,6 +26,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from archiver.archive import Archive
+from archiver.database import in_use
 from archiver.errors import ArchiverError, Locked
 from archiver.jobs import ledger
 from archiver.jobs.faults import told
@@ -208,7 +209,7 @@ class _Service:
     def _tried(self, plan: Plan, when: Callable[[Archive], int | None]) -> None:
         scheduled_for = None
         try:
-            with _opened(self._folder) as archive, archive.database.shared():
+            with in_use(self._folder), _opened(self._folder) as archive:
                 scheduled_for = when(archive)
                 if scheduled_for is None or self._stop.asked:
                     return

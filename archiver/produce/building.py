@@ -73,7 +73,7 @@ def build_production(archive: Archive, actor: Actor, number: str, out: Path) -> 
             with archive.unit() as session:
                 _register(archive, session, actor, row["id"], plan, built, chosen)
         except BaseException:  # a signed package that is in no register must not be delivered
-            pass
+            shutil.rmtree(out, ignore_errors=True)
             raise
     yield Step(row["number"], len(chosen), len(chosen), production_number, built)
 

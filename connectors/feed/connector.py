@@ -18,6 +18,8 @@ from schema.vocab import Platform
 
 PAGE = 500
 CURSOR_ROOM = 56 << 10
+VERSION = 2
+"""Of the cursor: the first one also named entries out of scope, and is not used."""
 _NOTHING = Validators()
 
 
@@ -72,7 +74,8 @@ class CONNECTOR:
 
         With several feeds one that fails is a warning; when all fail, the error that tells the most is raised.
         """
-        run = _Run(context, dict((cursor or {}).get("feeds", {})))
+        usable = cursor if cursor and cursor.get("version") == VERSION else {}
+        run = _Run(context, dict(usable.get("feeds", {})))
         done = 0
         for url in _urls(context):
             for page in run.source(url):
@@ -100,7 +103,7 @@ class _Run:
         while len(json.dumps(self.known)) > CURSOR_ROOM:
             for key in list(self.known)[: len(self.known) // 8 + 1]:
                 del self.known[key]
-        return {"feeds": dict(self.known)}
+        return {"version": VERSION, "feeds": dict(self.known)}
 
     def source(self, url: str) -> Iterator[Page]:
         """Yield the pages of one configured address: a feed, or all feeds of a folder."""
@@ -147,14 +150,15 @@ class _Run:
         if document.damage and document.entries:
             warnings.append(f"The feed {shown(url)} is not well-formed ({document.damage}); its entries were kept.")
         read = [self._complete(item, files, warnings) for item, files in items(document, url, answer)]
-        heads = _heads([item for item, _ in read])
+        kept = [item for item, _ in read if self.context.in_scope(item)]
         gaps = self._gap(old, [item for item, _ in read], answer)
         for at in range(0, len(read), PAGE):
             last = at + PAGE >= len(read)
             if last:
-                whole = all(done for _, done in read)
+                # A validator is often the time or the id of the newest entry, so it is kept only where all entries are.
+                whole = all(done for _, done in read) and len(kept) == len(read)
                 marks = _marks(answer) if whole else ["", ""]
-                self._remember(url, [*marks, heads, moved, str(answer.retrieved_at)])
+                self._remember(url, [*marks, _heads(kept), moved, str(answer.retrieved_at)])
             yield Page(
                 items=tuple(item for item, _ in read[at : at + PAGE]),
                 next_cursor=self.cursor(),
@@ -191,7 +195,7 @@ class _Run:
         """Add what may be large; False when a file is to be tried again in the next run."""
         if isinstance(item.raw, bytes) and not is_inline(item.raw):
             item = replace(item, raw=self.context.sink.spool([item.raw]))
-        if not _yes(self.context, "enclosures"):
+        if not _yes(self.context, "enclosures") or not self.context.in_scope(item):
             return item, True
         kept, done = [], True
         for url, declared in files:

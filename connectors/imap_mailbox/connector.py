@@ -71,10 +71,10 @@ class ImapMailbox:
 
     def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
         """Read what came and what went since the cursor; raises Misconfigured, Reauthorize or Retry."""
-        usable = cursor if cursor and cursor.get("version") == 1 and covers(cursor.get("window"), window) else None
+        usable = cursor if cursor and cursor.get("version") == bookmark.VERSION and covers(cursor.get("window"), window) else None
         with _client(context) as client:
             folders = client.folders()
-            run = Run(context, window, client, bookmark.read(usable))
+            run = Run(context, window, client, bookmark.read(usable, [one.name for one in folders]))
             yield from run.pages(folders, _wanted(context, folders))
 
 

@@ -1,14 +1,18 @@
 """The bookmark of a mailbox: how far each folder was read, and which of our ids its newest UIDs have."""
 
 import base64
+import hashlib
 import json
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.contract import Cursor, Window
 
+VERSION = 2
+"""Of the bookmark: the first one also held ids of mails out of scope, and is not used."""
 LIMIT = 60 << 10
 """Bytes of JSON that the bookmark may take; the ids of the oldest mails are dropped to stay below."""
 _ENTRIES = 3800  # ids: about 11 bytes each as text
@@ -20,7 +24,8 @@ class FolderMark:
 
     following: the next UID to fetch.  count: mails below it.  modseq: up to which expunges are known.
     unsettled: a complete listing is still owed.  refused: UIDs that the server could not hand over yet.
-    ids: UID -> identity ("16 hex digits" or with "#2"), newest only.
+    ids: UID -> identity ("16 hex digits" or with "#2"), newest only, of mails in scope.
+    kept: whether a mail of the folder ever was in scope; else the bookmark holds a digest in place of its name.
     """
 
     uidvalidity: int
@@ -30,6 +35,7 @@ class FolderMark:
     unsettled: bool = True
     refused: list[int] = field(default_factory=list)
     ids: dict[int, str] = field(default_factory=dict)
+    kept: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Write the mark; the ids as delta-packed UIDs and 8-byte digests."""
@@ -49,7 +55,7 @@ class FolderMark:
         }
 
 
-def _mark(state: dict[str, Any]) -> FolderMark:
+def _mark(state: dict[str, Any], *, kept: bool) -> FolderMark:
     packed = zlib.decompress(base64.b64decode(state["uids"]))
     digests = base64.b64decode(state["ids"]).hex()
     repeats = state["repeats"]
@@ -58,15 +64,23 @@ def _mark(state: dict[str, Any]) -> FolderMark:
         uid += step
         again = repeats.get(str(uid))
         ids[uid] = digests[at * 16 : at * 16 + 16] + (f"#{again}" if again else "")
-    return FolderMark(
-        state["validity"], state["next"], state["count"], state["modseq"], state["unsettled"], state["refused"], ids
-    )
+    numbers = (state["validity"], state["next"], state["count"], state["modseq"])
+    return FolderMark(*numbers, state["unsettled"], state["refused"], ids, kept)
 
 
-def read(cursor: Cursor | None) -> dict[str, FolderMark]:
-    """Read the marks by folder; a bookmark that cannot be read means reading everything again."""
+def _hidden(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def read(cursor: Cursor | None, listed: Iterable[str]) -> dict[str, FolderMark]:
+    """Read the marks by folder; a bookmark that cannot be read means reading everything again.
+
+    listed: names of the folders on the server; of one that went, only a mark with kept mails is of use.
+    """
     try:
-        return {name: _mark(state) for name, state in (cursor or {}).get("folders", {}).items()}
+        others = (cursor or {}).get("others", {})
+        found = {name: _mark(others[_hidden(name)], kept=False) for name in listed if _hidden(name) in others}
+        return found | {name: _mark(state, kept=True) for name, state in (cursor or {}).get("folders", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error, struct.error):
         return {}
 
@@ -77,9 +91,10 @@ def write(marks: dict[str, FolderMark], window: Window) -> Cursor:
     while True:
         _trim(marks, entries)
         cursor: Cursor = {
-            "version": 1,
+            "version": VERSION,
             "window": [window.since, window.until],
-            "folders": {name: mark.as_json() for name, mark in marks.items()},
+            "folders": {name: mark.as_json() for name, mark in marks.items() if mark.kept},
+            "others": {_hidden(name): mark.as_json() for name, mark in marks.items() if not mark.kept},
         }
         if not entries or len(json.dumps(cursor)) <= LIMIT:
             return cursor

@@ -83,7 +83,7 @@ class Run:
         state = self.client.examine(folder, known)
         if mark is None or mark.uidvalidity != state.uidvalidity:
             # Of the new generation we know nothing; ids do not hang on UIDs, so the same mails keep theirs.
-            mark = self.marks[folder.name] = FolderMark(state.uidvalidity)
+            mark = self.marks[folder.name] = FolderMark(state.uidvalidity, kept=mark is not None and mark.kept)
         reading = _Reading(self, folder, mark, state)
         whole = mark.following == 1
         yield from reading.new()
@@ -192,10 +192,10 @@ class _Reading:
 
     def _item(self, uid: int, source: Source) -> Item | Unreadable:
         head = source if isinstance(source, bytes) else next(iter(source()), b"")
-        name = self.mark.ids[uid] = self._name(head)
+        name = self._name(head)
         where = f"{quote(self.folder.name)};UIDVALIDITY={self.state.uidvalidity}/;UID={uid}"
         client = self.run.client
-        return mail_item(
+        item = mail_item(
             source,
             native_id=self.prefix + name,
             provenance=Provenance(
@@ -207,6 +207,9 @@ class _Reading:
             owner=self.run.owner,
             extra=(("folder", self.folder.name),),
         )
+        if isinstance(item, Item) and self.run.context.in_scope(item):
+            self.mark.ids[uid], self.mark.kept = name, True
+        return item
 
     def expunged(self) -> tuple[tuple[Gone, ...], bool]:
         """Return what the server says is gone, and whether that accounts for every mail that is no longer there."""

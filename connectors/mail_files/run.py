@@ -1,5 +1,6 @@
 """One run over a folder of mail files: what changed is read, what did not is named as still there."""
 
+import hashlib
 import json
 import os
 import time
@@ -23,6 +24,7 @@ from connectors.mail_files.client import (
 )
 from connectors.mail_files.items import Entry, Made, PrefixDigest, Reading, file_opener, mbox_entries, zip_entries
 from connectors.rfc822 import MEMORY_LIMIT, Source, covers, within
+from schema.item import Item
 
 PAGE_ITEMS = 500
 PAGE_BYTES = 32 << 20
@@ -32,6 +34,7 @@ _WARNINGS = 20
 _FRESH_MS = 60_000
 _SNIFF = 4096
 _FIRST = 256 << 10
+_VERSION = 2  # of the cursor: the first one also named boxes and digested mails that were out of scope
 
 
 @dataclass(slots=True)
@@ -130,8 +133,14 @@ class Run:
         while len(json.dumps(boxes)) > _BOXES_LIMIT:
             for name in sorted(boxes, key=lambda one: int(boxes[one]["size"]))[: max(1, len(boxes) // 8)]:
                 del boxes[name]
-        window = [self.window.since, self.window.until]
-        return {"version": 1, "window": window, "read": pack(self.digests), "boxes": json.loads(json.dumps(boxes))}
+        kept = {name: dict(state) for name, state in boxes.items() if state["kept"]}
+        return {
+            "version": _VERSION,
+            "window": [self.window.since, self.window.until],
+            "read": pack(self.digests),
+            "boxes": kept,
+            "others": {_hidden(name): dict(state) for name, state in boxes.items() if name not in kept},
+        }
 
     def problem(self, text: str) -> None:
         """Note that something was not read; its bucket is tried again by the next run."""
@@ -192,12 +201,14 @@ class Run:
         prefix, begins = PrefixDigest(opener), f"box:{file.name}//"
         skip, end = int(before.get("count", 0)), int(before.get("end", 0))
         try:
-            if not same and (kind == "zip" or end > file.size or prefix.upto(end) != before.get("digest")):
+            known = before.get("digest") if kind == "mbox" and end <= file.size else None
+            if not same and (not known or prefix.upto(end) != known):
                 skip, end, prefix = 0, 0, PrefixDigest(opener)
         except OSError as error:
             self.problem(f"{file.name} cannot be read ({error.strerror}).")
             return
         state = {"size": file.size, "modified": file.modified, "count": skip, "end": end}
+        state |= {"kept": before.get("kept", False), "whole": not skip or bool(before.get("digest"))}
         entries = (
             mbox_entries(self.reading, opener, file.name, begins)
             if kind == "mbox"
@@ -223,7 +234,9 @@ class Run:
 
     def _entry(self, entry: Entry, state: dict[str, Any], number: int) -> None:
         try:
-            self.add(entry.make(), entry.size)
+            self.add(item := entry.make(), entry.size)
+            kept = isinstance(item, Item) and self.context.in_scope(item)
+            state["kept"], state["whole"] = state["kept"] or kept, state["whole"] and (kept or not isinstance(item, Item))
         except SkipItem as error:
             if type(error) is not SkipItem:
                 raise
@@ -238,7 +251,13 @@ class Run:
 
 
 def _marked(state: dict[str, Any], prefix: PrefixDigest) -> dict[str, Any]:
-    return state | {"digest": prefix.upto(state["end"]), "finished": False}
+    """Return what the cursor keeps of a box; no digest of bytes that hold a mail out of scope."""
+    digest = prefix.upto(state["end"]) if state["whole"] and state["kept"] else ""
+    return {name: value for name, value in state.items() if name != "whole"} | {"digest": digest, "finished": False}
+
+
+def _hidden(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _still_written(
@@ -258,8 +277,11 @@ def _still_written(
 def start(context: Context, cursor: Cursor | None, window: Window) -> Run:
     """List the configured path and take up the cursor, as far as it answers this window."""
     listing = list_tree(root(context))
-    cursor = cursor if cursor and cursor.get("version") == 1 and covers(cursor.get("window"), window) else {}
-    boxes = {name: dict(state) for name, state in (cursor.get("boxes") or {}).items()}
+    cursor = cursor if cursor and cursor.get("version") == _VERSION and covers(cursor.get("window"), window) else {}
+    others = cursor.get("others") or {}
+    names = {_hidden(file.name): file.name for file in listing.files.values()} if others else {}
+    boxes = {names[key]: dict(state) for key, state in others.items() if key in names}
+    boxes |= {name: dict(state) for name, state in (cursor.get("boxes") or {}).items()}
     return Run(context, window, listing, unpack(str(cursor.get("read", ""))), boxes)
 
 

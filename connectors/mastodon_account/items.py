@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 
 from connectors.html_text import plain_text
 from connectors.mastodon_account.client import Listed
-from schema.item import Attachment, Item, Moment, Party, Provenance
+from schema.item import Item, Moment, Party, Provenance
 from schema.vocab import AddressKind, Direction, Kind, PartyRole, Visibility
 
 _VISIBILITY = {
@@ -62,7 +62,6 @@ def make_item(
     *,
     me: str,
     root: str | None = None,
-    attachments: tuple[Attachment, ...] = (),
 ) -> Item:
     """Make the Item of one state of a status.
 
@@ -92,7 +91,6 @@ def make_item(
         thread_id=root or parent or name,
         in_reply_to=parent,
         url=value.get("url") or inner.get("url"),
-        attachments=attachments,
         version_id=version,
         edited=Moment(edited) if edited is not None else None,
         attributes=tuple(_facts(value, inner)),

@@ -20,18 +20,20 @@ MAX_COMMENTS = 300
 MAX_DUE = 200
 MAX_TRIES = 5
 CURSOR_ROOM = 60 << 10
+CLOCKS_APART = 86_400_000
+"""Milliseconds by which the server's clock may be behind ours without a post being passed over."""
 RECHECKS_PER_PAGE = 40
 COMMENTS_PER_PAGE = 200
 
 
 @dataclass(slots=True)
 class State:
-    """The cursor.
+    """The cursor; every status that it names is in scope, and its times are our clock's or a window's.
 
-    posts, comments: status id -> mark of what was handed over, bounded to the newest.  high: time (milliseconds UTC) of
-    the newest post of the last whole reading.  covered: how far back a whole reading went (None: to the beginning).
-    walk: a reading under way: max_id of its next page, time of its newest post, its floor, whether it is to renew
-    `covered`, the posts whose replies are still to be read, whether the listing has ended.
+    posts, comments: status id -> mark of the last state in scope, bounded to the newest.  read_at: when the last whole
+    reading began (milliseconds UTC).  covered: how far back a whole reading went (None: to the beginning).
+    walk: a reading under way: the post in scope below which it goes on, when it began, its floor, whether it is to
+    renew `covered`.
     recheck: native ids that were not listed any more and are to be asked for.
     files_due: status id -> times that one of its files could not be read.
     """
@@ -40,7 +42,7 @@ class State:
     signed_once: bool = False
     posts: dict[str, str] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
-    high: int | None = None
+    read_at: int | None = None
     covered: int | None = None
     walk: dict[str, Any] | None = None
     recheck: list[str] = field(default_factory=list)
@@ -48,8 +50,9 @@ class State:
 
     @classmethod
     def load(cls, cursor: Cursor | None) -> "State":
-        """Read a cursor; unknown fields of another release are passed over."""
-        kept = {name: value for name, value in (cursor or {}).items() if name in cls.__slots__}
+        """Read a cursor; one without `read_at` also named what was out of scope, so only the account is taken of it."""
+        known = cls.__slots__ if "read_at" in (cursor or {}) else ("account_id", "signed_once")
+        kept = {name: value for name, value in (cursor or {}).items() if name in known}
         return cls(**json.loads(json.dumps(kept)))
 
     def save(self) -> Cursor:
@@ -92,7 +95,7 @@ class Reading:
             self._finish()
         floor, full = self._floor()
         self._seen, self._clipped = set(), False
-        self._state.walk = {"max_id": None, "top": None, "floor": floor, "full": full, "pending": [], "ended": False}
+        self._state.walk = {"max_id": None, "began": self._context.now(), "floor": floor, "full": full}
         yield from self._walk()
         self._finish()
         trusted = self._client.signed or not self._state.signed_once
@@ -114,12 +117,12 @@ class Reading:
     def _floor(self) -> tuple[int | None, bool]:
         """Decide how far back to read (milliseconds UTC, None: to the beginning), and whether that is all there is."""
         state, wanted = self._state, self._window.since
-        if state.high is None or (state.covered is not None and (wanted is None or wanted < state.covered)):
+        if state.read_at is None or (state.covered is not None and (wanted is None or wanted < state.covered)):
             return wanted, True
         low = self._recent()
         if len(state.posts) >= MAX_POSTS:
             low = max([low, *sorted(at for at in map(instant, state.posts.values()) if at is not None)[:1]])
-        low = min(low, state.high)
+        low = min(low, state.read_at - CLOCKS_APART)
         return (low if wanted is None else max(low, wanted)), False
 
     def _recent(self) -> int:
@@ -127,27 +130,39 @@ class Reading:
         return self._context.now() - self.recheck_ms
 
     def _walk(self) -> Iterator[Page]:
-        """Turn pages from where the walk stands until its floor; the replies of a page's posts come right after it."""
+        """Turn pages from where the walk stands until its floor; the replies of a page's posts come right after it.
+
+        The cursor moves on only when a page's replies are read, and only to a post in scope: what a walk that was cut
+        short had dropped below it is read and dropped again.
+        """
         walk, turner = self._state.walk, PageTurner()
         assert walk is not None
-        while True:
-            yield from self._pending_replies(walk)
-            if walk["ended"]:
-                return
-            if walk["max_id"] is not None:
-                turner.turn(str(walk["max_id"]))
-            listed, following = self._client.statuses(self._me, walk["max_id"])
+        following, ended = walk["max_id"], False
+        while not ended:
+            if following is not None:
+                turner.turn(str(following))
+            listed, following = self._client.statuses(self._me, following)
             items: list[Item | Unreadable] = []
             still: list[str] = []
-            for number, one in enumerate(listed, 1):
-                reached = self._post(one, number, walk, items, still)
-                walk["ended"] = walk["ended"] or reached
-            walk["ended"] = walk["ended"] or following is None
-            walk["max_id"] = following
+            answered: list[str] = []
+            reached = [self._post(one, number, walk, items, still, answered) for number, one in enumerate(listed, 1)]
+            ended = any(reached) or following is None
+            kept = [name for one in listed if (name := str(one.value.get("id"))) in self._state.posts]
+            if answered:
+                yield self._page(items, still=still)
+                items, still = [], []
+                yield from self._replies(answered)
+            walk["max_id"] = kept[-1] if kept else walk["max_id"]
             yield self._page(items, still=still)
 
     def _post(
-        self, one: Listed, number: int, walk: dict[str, Any], items: list[Item | Unreadable], still: list[str]
+        self,
+        one: Listed,
+        number: int,
+        walk: dict[str, Any],
+        items: list[Item | Unreadable],
+        still: list[str],
+        answered: list[str],
     ) -> bool:
         """Take one listed status; returns whether it lies below the floor."""
         value = one.value
@@ -160,17 +175,15 @@ class Reading:
             return True
         if self._window.until is not None and created >= self._window.until:
             return False
-        walk["top"] = max(walk["top"] or 0, created)
         status_id = str(value["id"])
         self._seen.add(f"status/{status_id}")
         self._states(one, self._state.posts, items, still, None)
         if self.with_replies and value.get("replies_count") and not value.get("reblog") and created >= self._recent():
-            walk["pending"].append(status_id)
+            answered.append(status_id)
         return False
 
-    def _pending_replies(self, walk: dict[str, Any]) -> Iterator[Page]:
-        while walk["pending"]:
-            post = walk["pending"][0]
+    def _replies(self, posts: list[str]) -> Iterator[Page]:
+        for post in posts:
             items: list[Item | Unreadable] = []
             still: list[str] = []
             for number, one in enumerate(self._client.replies(post), 1):
@@ -182,14 +195,16 @@ class Reading:
                 if len(items) >= COMMENTS_PER_PAGE:
                     yield self._page(items, still=still)
                     items, still = [], []
-            walk["pending"].pop(0)
             if items or still:
                 yield self._page(items, still=still)
 
     def _states(
         self, one: Listed, known: dict[str, str], items: list[Item | Unreadable], still: list[str], root: str | None
     ) -> None:
-        """Add the states of a status that were not handed over yet, oldest first; or note that it is still there."""
+        """Add the states of a status that were not handed over yet, oldest first; or note that it is still there.
+
+        Only states in scope are remembered; those after the last of them are handed over, and dropped, again.
+        """
         value, status_id, now = one.value, str(one.value["id"]), mark(one.value)
         before = known.get(status_id)
         if before == now:
@@ -202,14 +217,22 @@ class Reading:
                 if at is None or at == current or (done is not None and at <= done):
                     continue
                 earlier = replace(state, value=earlier_state(value, state.value))
-                items.append(self._item(earlier, str(state.value["created_at"]), root))
-        items.append(self._item(one, now, root))
-        known[status_id] = now
+                self._take(earlier, str(state.value["created_at"]), root, known, items)
+        self._take(one, now, root, known, items)
+
+    def _take(
+        self, one: Listed, version: str, root: str | None, known: dict[str, str], items: list[Item | Unreadable]
+    ) -> None:
+        items.append(item := self._item(one, version, root))
+        if self._context.in_scope(item):
+            known[str(one.value["id"])] = version
 
     def _item(self, one: Listed, version: str, root: str | None) -> Item:
         """Make an Item with its files; one that cannot be read now is tried again in the next runs."""
         attachments, due, status_id = [], False, str(one.value["id"])
-        for name, url, description in media_of(one.value) if self.with_media else []:
+        item = make_item(one.value, one, version, me=self._me, root=root)
+        wanted = self.with_media and self._context.in_scope(item)
+        for name, url, description in media_of(one.value) if wanted else []:
             try:
                 attachments.append(self._download(name, url, description))
             except ConnectorError as error:
@@ -219,10 +242,8 @@ class Reading:
             self._state.files_due[status_id] = self._state.files_due.get(status_id, 0) + 1
         else:
             self._state.files_due.pop(status_id, None)
-        item = make_item(one.value, one, version, me=self._me, root=root, attachments=tuple(attachments))
-        if len(one.raw) > INLINE_LIMIT:
-            item = replace(item, raw=self._context.sink.spool([one.raw]))
-        return item
+        raw = item.raw if len(one.raw) <= INLINE_LIMIT else self._context.sink.spool([one.raw])
+        return replace(item, attachments=tuple(attachments), raw=raw)
 
     def _due_files(self) -> Iterator[Page]:
         """Hand statuses over again whose files could not be read in an earlier run."""
@@ -253,12 +274,11 @@ class Reading:
         """Close a walk that reached its floor, and forget what is too old to be read again."""
         walk, state = self._state.walk, self._state
         assert walk is not None
-        if walk["top"] is not None:
-            state.high = max(state.high or 0, int(walk["top"]))
+        state.read_at = int(walk["began"])
         if walk["full"]:
             state.covered = walk["floor"]
         state.walk = None
-        oldest = min(self._recent(), state.high or 0)
+        oldest = min(self._recent(), state.read_at - CLOCKS_APART)
         for known in (state.posts, state.comments):
             for status_id in [one for one, seen in known.items() if (instant(seen) or 0) < oldest]:
                 del known[status_id]

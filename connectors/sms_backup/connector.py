@@ -70,13 +70,13 @@ class _Progress:
 class _State:
     """The cursor: marks of the files read to their end, the one under way, and what windows left out of them.
 
-    before, after: the latest and earliest time (ms UTC) of rows left out for being too early and too late.
+    early, late: rows before and from these times (ms UTC) on were left out; times of windows, never of rows.
     """
 
     finished: list[str] = field(default_factory=list)
     current: _Progress | None = None
-    before: int | None = None
-    after: int | None = None
+    early: int | None = None
+    late: int | None = None
 
     @classmethod
     def of(cls, cursor: Cursor | None, window: Window) -> "_State":
@@ -86,8 +86,8 @@ class _State:
             state.current = _Progress(**cursor["current"]) if cursor and cursor.get("current") else None
         except TypeError:
             return cls()
-        early = state.before is not None and (window.since is None or window.since <= state.before)
-        late = state.after is not None and (window.until is None or window.until > state.after)
+        early = state.early is not None and (window.since is None or window.since < state.early)
+        late = state.late is not None and (window.until is None or window.until > state.late)
         return cls() if early or late else state
 
     def cursor(self) -> Cursor:
@@ -97,14 +97,14 @@ class _State:
         return saved
 
     def wanted(self, sent: int | None, window: Window) -> bool:
-        """Tell whether a row's time is in the window, and remember what is not; rows without a time always are."""
+        """Tell whether a row's time is in the window, and remember that some are not; rows without a time always are."""
         if sent is None:
             return True
         if window.since is not None and sent < window.since:
-            self.before = sent if self.before is None else max(self.before, sent)
+            self.early = max(window.since, self.early or window.since)
             return False
         if window.until is not None and sent >= window.until:
-            self.after = sent if self.after is None else min(self.after, sent)
+            self.late = min(window.until, window.until if self.late is None else self.late)
             return False
         return True
 
@@ -225,6 +225,8 @@ class _Reading:
             if isinstance(item, Unreadable):
                 progress.broken += 1
                 progress.first = progress.first or item.position
+            elif self._context.in_scope(item):
+                self._builder.occurrences.keep()
             items.append(item)
             size += _inline(item)
             if len(items) >= PAGE_ITEMS or size >= PAGE_BYTES:
@@ -240,7 +242,7 @@ class _Reading:
         progress, builder = self._progress, self._builder
         progress.declared, progress.repaired = self._scanner.declared, builder.repaired
         progress.without_media, progress.bad_media = builder.without_media, builder.bad_media
-        progress.time, progress.counts = builder.occurrences.time, builder.occurrences.counts
+        progress.time, progress.counts = builder.occurrences.kept()
         self._context.progress(progress.done, max(progress.done, self._backup.size), "bytes")
         return Page(items=tuple(items), next_cursor=self._state.cursor())
 

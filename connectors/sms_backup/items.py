@@ -62,23 +62,34 @@ class Occurrences:
     """Numbers equal rows, which the backups of a restored phone hold side by side.
 
     Backups are in order of time, so only rows of one time are compared, and at most LIMIT of them: an equal row
-    elsewhere gets the same id, and is then the same content again.
+    elsewhere gets the same id, and is then the same content again.  Those in scope alone go into the cursor: equal rows
+    are in scope together, and what the others are called does not matter.
     """
 
     LIMIT = 64
 
     def __init__(self, time: str, counts: dict[str, int]) -> None:
         self.time, self.counts = time, counts
+        self._last, self._kept = "", set(counts)
 
     def name(self, time: str, key: str) -> str:
         """Return the native id of a row: its time and key, and from the second equal one on its number."""
         if time != self.time:
-            self.time, self.counts = time, {}
-        count = self.counts.pop(key, 0) + 1
+            self.time, self.counts, self._kept = time, {}, set()
+        self._last, count = key, self.counts.pop(key, 0) + 1
         self.counts[key] = count
         if len(self.counts) > self.LIMIT:
             del self.counts[next(iter(self.counts))]
         return f"{time}:{key}" if count == 1 else f"{time}:{key}:{count}"
+
+    def keep(self) -> None:
+        """Note that the row named last is in scope."""
+        self._kept.add(self._last)
+
+    def kept(self) -> tuple[str, dict[str, int]]:
+        """Return the time and counts of rows in scope, as the cursor may know them."""
+        counts = {key: count for key, count in self.counts.items() if key in self._kept}
+        return (self.time, counts) if counts else ("", {})
 
 
 @dataclass(slots=True)

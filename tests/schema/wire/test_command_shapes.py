@@ -27,7 +27,7 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
 
 
 def test_every_spelled_out_command_keeps_its_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """init, collect, search, request open, produce build and a failure validate against the generated schemas."""
+    """Each answer of init, collect, search, request open, produce build, audit and a failure fits its schema."""
     importlib.import_module("schema.wire.commands")
     city = ("--archive", str(tmp_path / "city"))
     (tmp_path / "sms.xml").write_text(SMS)
@@ -41,11 +41,15 @@ def test_every_spelled_out_command_keeps_its_shape(tmp_path: Path, capsys: pytes
     printed.append(answer(capsys, *city, "search", '"never closed'))
     answer(capsys, *city, "request", "candidates", "Q" + printed[4]["id"][1:], "--query", "variance", "--freeze")
     printed.append(answer(capsys, *city, "produce", "build", printed[4]["id"], "--out", str(tmp_path / "out")))
+    printed.append(answer(capsys, *city, "audit", "head"))
+    printed.append(answer(capsys, *city, "audit", "prove", "1"))
+    printed.append(answer(capsys, *city, "audit", "prove", "--since", "1"))
 
     known = shapes()
     names = [one["schema"] for one in printed]
     assert names == [
-        "init/1", "collect/1", "search/1", "search/1", "request/1", "failure/1", "production/1",
+        "init/1", "collect/1", "search/1", "search/1", "request/1", "failure/1", "production/1", "audit-head/1",
+        "audit-proof/1", "audit-consistency/1",
     ]  # fmt: skip
     for one in printed:
         jsonschema.validate(one, json_schema(known[one["schema"]]))
