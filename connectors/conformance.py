@@ -1,8 +1,10 @@
 """What every connector must do, as one check for its test: `assert check_connector(Connector, scenario) == []`."""
 
+import base64
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +26,9 @@ NOON = 1_773_576_000_000
 ALWAYS = Window()
 
 _RESUMES = 12
+_SHIFT = 7_919_000  # ms: what is in the cursors at two times is no time of the clock
+_LONG = 6  # characters: a shorter part of an id, or a mere word, is only looked for as a whole string
+_DIGESTS = ("md5", "sha1", "sha256", "blake2b")
 _NO_PROVENANCE = Provenance(0)
 
 
@@ -89,6 +94,7 @@ def check_connector(connector: type[Connector], scenario: Scenario) -> list[str]
     problems += _page_problems(pages, scenario)
     problems += _stability_problems(connector, scenario, pages)
     problems += _stop_problems(connector, scenario)
+    problems += _scope_problems(connector, scenario, pages)
     return problems
 
 
@@ -122,10 +128,10 @@ def _check_problems(connector: type[Connector], scenario: Scenario) -> Iterator[
         yield "check() without the required settings does not raise Misconfigured"
 
 
-def _pull(connector: type[Connector], scenario: Scenario, cursor: Cursor | None) -> list[Page]:
+def _pull(connector: type[Connector], scenario: Scenario, cursor: Cursor | None, **changes: Any) -> list[Page]:
     """Pull to the end with a cursor that went through JSON, as a saved one does."""
     saved = None if cursor is None else json.loads(json.dumps(cursor))
-    return list(connector().pull(scenario.context(), saved, scenario.window))
+    return list(connector().pull(scenario.context(**changes), saved, scenario.window))
 
 
 def _things(pages: Iterable[Page]) -> list[Item | Unreadable]:
@@ -225,3 +231,120 @@ def _stop_problems(connector: type[Connector], scenario: Scenario) -> Iterator[s
         if number > 2:
             yield "pull() goes on for more than one page after stopped() is true"
             return
+
+
+def _scope_problems(connector: type[Connector], scenario: Scenario, pages: list[Page]) -> Iterator[str]:
+    """Refuse everything, then half: no cursor may tell an id or time of what was refused, and nothing else is lost."""
+    items = [item for item in _things(pages) if isinstance(item, Item)]
+    for share, accepts in (("everything", _nothing), ("half", _half)):
+        refused = [item for item in items if not accepts(item)]
+        if not refused:
+            continue
+        wanted = {item.native_id for item in items if accepts(item)}
+        traces = _traces(refused)
+        for trace in _shared(items, scenario) | set(_traces([item for item in items if accepts(item)])):
+            traces.pop(trace, None)
+        told: set[str | int] | None = None
+        for now in (scenario.now, scenario.now + _SHIFT):
+            cursors, lost = _scoped_run(connector, replace(scenario, now=now), accepts, wanted)
+            found = _told(cursors, traces)
+            told = found if told is None else told & found
+            if lost:
+                yield f"with {share} out of scope, items in scope are lost: {sorted(lost)[:5]}"
+        if told:
+            named = sorted({f"{traces[trace]!r} ({trace})" for trace in told})
+            yield f"with {share} out of scope, a cursor tells {len(named)} things of what was refused: {named[:5]}"
+
+
+def _nothing(item: Item) -> bool:
+    return False
+
+
+def _half(item: Item) -> bool:
+    return hashlib.sha256(item.native_id.encode("utf-8", "replace")).digest()[0] % 2 == 0
+
+
+def _scoped_run(
+    connector: type[Connector], scenario: Scenario, accepts: Callable[[Item], bool], wanted: set[str]
+) -> tuple[list[Cursor], set[str]]:
+    """Pull under a scope, again from the middle and from the end; returns all cursors, and ids that did not come."""
+    pages = _pull(connector, scenario, None, in_scope=accepts)
+    saved = [page.next_cursor for page in pages]
+    middle = next((cursor for cursor in reversed(saved[: len(saved) // 2 + 1]) if cursor is not None), None)
+    last = next((cursor for cursor in reversed(saved) if cursor is not None), None)
+    rest = _pull(connector, scenario, middle, in_scope=accepts)
+    later = _pull(connector, scenario, last, in_scope=accepts)
+    cursors = [page.next_cursor for page in [*pages, *rest, *later] if page.next_cursor is not None]
+    lost = wanted - (_ids(pages) & (_ids(pages[: len(saved) // 2 + 1]) | _ids(rest)))
+    return cursors, lost
+
+
+def _traces(items: Iterable[Item]) -> dict[str | int, str]:
+    """Return what would tell an item, with its id: ids, their parts and digests as text, times as integers."""
+    found: dict[str | int, str] = {}
+    for item in items:
+        name = item.native_id
+        parts = re.split(r"[/:#~]+", name)
+        digests = [hashlib.new(kind, name.encode("utf-8", "replace")).hexdigest()[:8] for kind in _DIGESTS]
+        texts = [name, *parts, *digests, item.version_id, item.message_id]
+        times = [moment.at for moment in (item.sent, item.edited) if moment is not None]
+        found |= {trace: name for trace in (*texts, *times) if trace}
+    return found
+
+
+def _shared(items: list[Item], scenario: Scenario) -> set[str | int]:
+    """Return traces that tell no single item: what all ids have in common, settings, and the window's bounds."""
+    common = set.intersection(*(set(re.split(r"[/:#~]+", item.native_id)) for item in items))
+    given = {part for value in scenario.settings.values() for part in re.split(r"[/:#~]+", str(value))}
+    bounds = {bound for bound in (scenario.window.since, scenario.window.until) if bound is not None}
+    return {*common, *given, *bounds} if len(items) > 1 else {*given, *bounds}
+
+
+def _told(cursors: Iterable[Cursor], traces: Mapping[str | int, str]) -> set[str | int]:
+    """Return the traces that stand in cursors: in their strings and numbers, or in bytes packed into a string."""
+    texts: set[str] = set()
+    numbers: set[int] = set()
+    for cursor in cursors:
+        _gather(cursor, texts, numbers)
+    whole = "\n".join(texts)
+    packed = b"\n".join(form for text in texts for form in _unpacked(text))
+    found: set[str | int] = set()
+    for trace in traces:
+        if isinstance(trace, int):
+            hit = trace in numbers or str(trace) in whole
+        elif len(trace) < _LONG or trace.isalpha():
+            hit = trace in texts
+        else:
+            hit = trace in whole or trace.encode("utf-8", "replace") in packed or _as_bytes(trace) in packed
+        if hit:
+            found.add(trace)
+    return found
+
+
+def _gather(value: Any, texts: set[str], numbers: set[int]) -> None:
+    if isinstance(value, dict):
+        texts.update(value)
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            _gather(one, texts, numbers)
+    elif isinstance(value, str):
+        texts.add(value)
+    elif isinstance(value, int):
+        numbers.add(value)
+
+
+def _unpacked(text: str) -> Iterator[bytes]:
+    try:
+        data = base64.b64decode(text, validate=True)
+        yield data
+        yield zlib.decompress(data)
+    except (ValueError, zlib.error):
+        return
+
+
+def _as_bytes(trace: str) -> bytes:
+    """Return the bytes of a digest in hexadecimal, which cursors pack; other text as it is."""
+    if re.fullmatch(r"(?:[0-9a-f]{2}){4,}", trace):
+        return bytes.fromhex(trace)
+    return trace.encode("utf-8", "replace")

@@ -108,8 +108,9 @@ class Indexer:
                 for one, content in zip(loaded, contents, strict=True)
                 for component, attachment in zip(one.attachments, content["attachments"], strict=True)
             ]
-            found = find_texts(session, self._archive.vault, self._ids, self._extractor, pairs)
-        if found.extractions:
+            records = {one.facts["id"]: one.facts["source_id"] for one in loaded}
+            found = find_texts(session, self._archive.vault, self._ids, self._extractor, records, pairs)
+        if found.extractions or found.outdated:
             with self._archive.unit() as session:
                 write_texts(session, found)
         return [

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from archiver.database import IdPool
@@ -28,6 +28,8 @@ class FoundTexts:
     sealed: list[Sealed] = field(default_factory=list)
     derivations: list[dict[str, Any]] = field(default_factory=list)
     extractions: list[dict[str, Any]] = field(default_factory=list)
+    outdated: list[int] = field(default_factory=list)
+    """Components of earlier versions, which no longer count as attachments without text."""
 
 
 def find_texts(
@@ -35,13 +37,20 @@ def find_texts(
     vault: Vault,
     ids: IdPool,
     extractor: Extractor,
-    attachments: Sequence[tuple[Mapping[str, Any], str]],
+    records: Mapping[int, int],
+    attachments: Sequence[tuple[Mapping[Any, Any], str]],
 ) -> FoundTexts:
-    """Texts of attachments (component row, file name): those read earlier from their derivations, the others anew."""
+    """Texts of attachments (component row, file name): those read earlier from their derivations, the others anew.
+
+    records: source by record, of all records in hand, also those whose newest version has no attachment any more.
+    """
     found = FoundTexts()
     wanted = {one["id"]: (one, name) for one, name in attachments}
-    known = _known(session, list(wanted))
-    found.texts.update(texts_of(session, vault, [one for one, outcome in known.items() if outcome == "ok"]))
+    known = _known(session, list(records))
+    found.outdated = [one for one in known if one not in wanted]
+    found.texts.update(
+        texts_of(session, vault, [one for one, outcome in known.items() if outcome == "ok" and one in wanted])
+    )
     fresh = [pair for component_id, pair in wanted.items() if component_id not in known]
     owners = vault.owners(session, OwnerKind.RECORD, (one["record_id"] for one, _name in fresh))
     for one, name in fresh:
@@ -51,7 +60,13 @@ def find_texts(
         outcome, text, pages = _read(session, vault, extractor, one, name)
         found.texts[one["id"]] = text
         found.extractions.append(
-            {"component_id": one["id"], "record_id": one["record_id"], "outcome": outcome, "pages": pages}
+            {
+                "component_id": one["id"],
+                "record_id": one["record_id"],
+                "source_id": records[one["record_id"]],
+                "outcome": outcome,
+                "pages": pages,
+            }
         )
         if text:
             sealed = seal_content(vault, owner, ids.take("payload"), text.encode("utf-8", "replace"))
@@ -70,15 +85,15 @@ def find_texts(
     return found
 
 
-def _known(session: Session, component_ids: Sequence[int]) -> dict[int, str]:
+def _known(session: Session, record_ids: Sequence[int]) -> dict[int, str]:
     rows = session.execute(
-        select(extraction.c.component_id, extraction.c.outcome).where(extraction.c.component_id.in_(component_ids))
+        select(extraction.c.component_id, extraction.c.outcome).where(extraction.c.record_id.in_(record_ids))
     )
     return dict(rows.all())
 
 
 def _read(
-    session: Session, vault: Vault, extractor: Extractor, one: Mapping[str, Any], name: str
+    session: Session, vault: Vault, extractor: Extractor, one: Mapping[Any, Any], name: str
 ) -> tuple[str, str | None, int | None]:
     if one["size"] > LARGEST:
         return ExtractOutcome.UNSUPPORTED.value, None, None
@@ -90,8 +105,15 @@ def _read(
     return result.outcome.value, result.text, result.pages
 
 
+def forget_texts(session: Session, record_ids: Sequence[int]) -> None:
+    """Forget what was found in the attachments of records that are being destroyed; the texts go with their owners."""
+    session.execute(delete(extraction).where(extraction.c.record_id.in_(record_ids)))
+
+
 def write_texts(session: Session, found: FoundTexts) -> None:
     """Store what was found, in one transaction."""
+    if found.outdated:
+        session.execute(delete(extraction).where(extraction.c.component_id.in_(found.outdated)))
     if found.extractions:
         add_derivations(session, found.sealed, found.derivations)
         session.execute(insert(extraction), found.extractions)

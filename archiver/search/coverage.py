@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
 from archiver import outbox
 from archiver.clock import iso, printed
-from archiver.index.extract.contract import ExtractOutcome
 from archiver.sources.registry import list_sources
 from schema.db.capture import capture, gap
 from schema.db.index import extraction
-from schema.db.record import component, record, version
-from schema.vocab import ComponentRole, OutboxKind, Outcome
+from schema.db.record import record
+from schema.vocab import OutboxKind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +82,11 @@ def coverage(session: Session) -> list[SourceCoverage]:
 
 
 def _without_text(session: Session) -> dict[int, int]:
-    """Attachments of the newest versions of living records in which no text was found, by source."""
+    """Attachments of the indexed versions in which no text was found, by source; read from a partial index alone."""
     rows = session.execute(
-        select(record.c.source_id, func.count())
-        .select_from(component)
-        .join(record, record.c.id == component.c.record_id)
-        .join(version, (version.c.id == component.c.version_id) & (version.c.number == record.c.versions))
-        .join(extraction, extraction.c.component_id == component.c.id, isouter=True)
-        .where(
-            component.c.role == ComponentRole.ATTACHMENT.value,
-            record.c.destroyed_at.is_(None),
-            (extraction.c.outcome.is_(None)) | (extraction.c.outcome != ExtractOutcome.OK.value),
-        )
-        .group_by(record.c.source_id)
+        select(extraction.c.source_id, func.count())
+        .where(extraction.c.outcome != literal_column("'ok'"))
+        .group_by(extraction.c.source_id)
     )
     return dict(rows.all())
 
@@ -110,9 +101,10 @@ def captured_through(covered: list[SourceCoverage]) -> int | None:
 
 
 def living_records(session: Session) -> int:
-    """How many records the archive holds that were not destroyed."""
-    counted = select(func.count()).select_from(record).where(record.c.destroyed_at.is_(None))
-    return int(session.execute(counted).scalar_one())
+    """How many records the archive holds that were not destroyed; both counts come from indexes alone."""
+    every = session.execute(select(func.count()).select_from(record)).scalar_one()
+    destroyed = select(func.count()).select_from(record).where(record.c.destroyed_at.is_not(None))
+    return int(every) - int(session.execute(destroyed).scalar_one())
 
 
 def waiting_records(session: Session) -> int:

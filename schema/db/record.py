@@ -1,6 +1,6 @@
 """Records, their versions and components, what was observed of them, and who took part."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
 
 from schema.db.base import Big, at, block_id_column, choice, digest, id_column, metadata, refers
 from schema.vocab import AddressKind, ComponentRole, Direction, Kind, ObservationKind, PartyRole, Precision, Visibility
@@ -39,6 +39,12 @@ record = Table(
     at("destroyed_at", nullable=True),
     Index("ix_record_source_sent", "source_id", "sent_at"),
     Index("ix_record_source_seen", "source_id", "seen_capture_id"),
+    Index(
+        "ix_record_destroyed",
+        "id",
+        sqlite_where=text("destroyed_at IS NOT NULL"),
+        postgresql_where=text("destroyed_at IS NOT NULL"),
+    ),
 )
 
 version = Table(

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from archiver import outbox
+from archiver.index.texts import forget_texts
 from archiver.search.answer import Answer, answer, catch_up
 from archiver.search.coverage import SourceCoverage
 from connectors.contract import Page
@@ -125,6 +126,8 @@ def test_attachments_without_text(town: Town) -> None:
     town.collect()
     assert of(asked(town), "works").without_text == 1
     town.act("UPDATE record SET destroyed_at = 1 WHERE id = 2")
+    with town.opened() as archive, archive.unit() as session:
+        forget_texts(session, [2])
     assert of(asked(town), "works").without_text == 0
 
 

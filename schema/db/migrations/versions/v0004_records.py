@@ -102,6 +102,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("native_key", name=op.f("uq_record_native_key")),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_record_destroyed",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("destroyed_at IS NOT NULL"),
+            postgresql_where=sa.text("destroyed_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_record_message_key"), ["message_key"], unique=False)
         batch_op.create_index("ix_record_source_seen", ["source_id", "seen_capture_id"], unique=False)
         batch_op.create_index("ix_record_source_sent", ["source_id", "sent_at"], unique=False)

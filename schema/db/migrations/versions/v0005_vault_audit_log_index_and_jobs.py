@@ -150,10 +150,19 @@ def upgrade() -> None:
             "component_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["record_id"], ["record.id"], name=op.f("fk_extraction_record_id_record")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_extraction_source_id_source")),
         sa.PrimaryKeyConstraint("component_id", name=op.f("pk_extraction")),
     )
     with op.batch_alter_table("extraction", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_extraction_record_id"), ["record_id"], unique=False)
+        batch_op.create_index(
+            "ix_extraction_without_text",
+            ["source_id"],
+            unique=False,
+            sqlite_where=sa.text("outcome <> 'ok'"),
+            postgresql_where=sa.text("outcome <> 'ok'"),
+        )
