@@ -62,7 +62,9 @@ def make_context(
     http = http or HttpClient(
         allow_private_hosts=private_hosts, now_ms=lambda: now, sleep=sleep, interval=0.0, timeout=(2.0, 5.0), retries=2
     )
-    return Context(settings or {}, secrets or {}, http, sink or MemorySink(), lambda: now, stopped=stopped, in_scope=in_scope)
+    return Context(
+        settings or {}, secrets or {}, http, sink or MemorySink(), lambda: now, stopped=stopped, in_scope=in_scope
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +254,9 @@ def _scope_problems(connector: type[Connector], scenario: Scenario, pages: list[
             if lost:
                 yield f"with {share} out of scope, items in scope are lost: {sorted(lost)[:5]}"
         if told:
-            named = sorted({f"{traces[trace]!r} ({trace})" for trace in told})
-            yield f"with {share} out of scope, a cursor tells {len(named)} things of what was refused: {named[:5]}"
+            named = sorted({traces[trace]: f"{traces[trace]!r} by {trace!r}" for trace in told}.items())
+            some = ", ".join(words for _, words in named[:5])
+            yield f"with {share} out of scope, a cursor tells of {len(named)} items that were refused: {some}"
 
 
 def _nothing(item: Item) -> bool:

@@ -18,7 +18,7 @@ class ConnectorError(Exception):
 class Retry(ConnectorError):
     """The source asks us to come back later: {detail}"""
 
-    action = "Nothing to do: the next run goes on where this one stopped."
+    action = "Wait: the next run goes on where this one stopped. If it stays so, check the address and the network."
 
     def __init__(self, detail: str, *, after: float | None = None, where: str | None = None) -> None:
         """after: seconds to wait before the next attempt, None where the source does not say."""

@@ -47,8 +47,9 @@ def talk(text: str) -> None:
 
 def failure(code: str, message: str, hint: str, where: str | None, *, as_json: bool) -> None:
     """Say what went wrong and what to do now, on stderr, and as JSON on stdout where that was asked for."""
+    stop = "" if not hint or message.endswith((".", "!", "?", ":")) else "."
     place = f" [{where}]" if where else ""
-    talk(f"archiver: {message}{place} {hint}".strip())
+    talk(f"archiver: {message}{stop}{place} {hint}".strip())
     if as_json:
         error = {"code": code, "message": message, "hint": hint, "where": where}
         sys.stdout.write(

@@ -1,5 +1,6 @@
 """`archiver source`: what connectors read."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,6 +62,8 @@ def _pair(written: str) -> tuple[str, str]:
     key, sign, value = written.partition("=")
     if not sign:
         raise UsageError(problem=f"--set takes KEY=VALUE; got {written}")
+    if key == "path":  # the scheduler runs from elsewhere
+        value = str(Path(value).expanduser().absolute())
     return key, value
 
 

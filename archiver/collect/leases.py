@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +15,8 @@ from schema.db.capture import lease
 
 EXPIRY_MS = 60_000
 HEARTBEAT_S = 10.0
+_GUARD = Lock()
+_HELD: set[tuple[str, str]] = set()
 
 
 def holder_name() -> str:
@@ -30,16 +32,32 @@ def leased(archive: Archive, name: str) -> Iterator[None]:
     """
     holder = holder_name()
     _take(archive, name, holder)
-    stop = Event()
-    beat = Thread(target=_heartbeat, args=(archive, name, holder, stop), daemon=True)
-    beat.start()
+    with _alone(archive, name):
+        stop = Event()
+        beat = Thread(target=_heartbeat, args=(archive, name, holder, stop), daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            beat.join()
+            with archive.unit() as session:
+                session.execute(delete(lease).where(lease.c.name == name, lease.c.holder == holder))
+
+
+@contextmanager
+def _alone(archive: Archive, name: str) -> Iterator[None]:
+    """Keep the other threads of this process out, which carry the same holder's name."""
+    key = (archive.database.url, name)
+    with _GUARD:
+        if key in _HELD:
+            raise Locked(holder=f"this process, working on {name}")
+        _HELD.add(key)
     try:
         yield
     finally:
-        stop.set()
-        beat.join()
-        with archive.unit() as session:
-            session.execute(delete(lease).where(lease.c.name == name, lease.c.holder == holder))
+        with _GUARD:
+            _HELD.discard(key)
 
 
 def _take(archive: Archive, name: str, holder: str) -> None:

@@ -116,7 +116,7 @@ def stream(session: Session, vault: Vault, payload_id: int) -> Iterator[bytes]:
 def keep_text(session: Session, vault: Vault, owner: Owner, text: str) -> int:
     """Seal text that a person wrote under its owner; returns the payload's id."""
     payload_id = reserve(session, "payload", 1)
-    session.execute(insert(payload), [seal_content(vault, owner, payload_id, text.encode()).row])
+    session.execute(insert(payload), [seal_content(vault, owner, payload_id, text.encode("utf-8", "replace")).row])
     return payload_id
 
 

@@ -71,7 +71,11 @@ class ImapMailbox:
 
     def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
         """Read what came and what went since the cursor; raises Misconfigured, Reauthorize or Retry."""
-        usable = cursor if cursor and cursor.get("version") == bookmark.VERSION and covers(cursor.get("window"), window) else None
+        usable = (
+            cursor
+            if cursor and cursor.get("version") == bookmark.VERSION and covers(cursor.get("window"), window)
+            else None
+        )
         with _client(context) as client:
             folders = client.folders()
             run = Run(context, window, client, bookmark.read(usable, [one.name for one in folders]))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from archiver.collect.leases import leased
+from archiver.errors import Locked
 from connectors.contract import Context, Page
 from connectors.errors import Misconfigured, Reauthorize, Retry, SourceGone
 from schema.item import Gap
@@ -175,7 +177,6 @@ def test_a_killed_run_repeats_work_and_skips_nothing(tmp_path: Path, monkeypatch
 
 def test_two_runs_of_one_source_exclude_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a run holds the lease of a source, another one is told who works on it, and reads nothing."""
-    from archiver.collect.leases import leased
 
     town = Town(tmp_path, monkeypatch)
     town.source("web", *_pages(1))
@@ -206,3 +207,16 @@ def test_secrets_and_settings_reach_the_connector_and_refreshed_ones_are_kept(
     town.collect("web")
     town.collect("web")
     assert got == ["first", "newer"]
+
+
+def test_two_threads_of_one_process_exclude_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads carry the same holder's name, so the process itself keeps the second one out."""
+    town = Town(tmp_path, monkeypatch)
+    with town.opened() as archive:
+        with leased(archive, "production:Q2026-1"):
+            with pytest.raises(Locked, match="this process"), leased(archive, "production:Q2026-1"):
+                pass
+            with leased(archive, "production:Q2026-2"):
+                pass
+        with leased(archive, "production:Q2026-1"):
+            pass

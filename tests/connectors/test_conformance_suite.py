@@ -1,5 +1,8 @@
 """The conformance suite passes a good connector and names each way of being a bad one."""
 
+import base64
+import hashlib
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,7 +12,7 @@ import pytest
 from connectors.conformance import MemorySink, Scenario, check_connector, make_context
 from connectors.contract import ConfigField, ConnectorInfo, Context, Cursor, Page, Window
 from connectors.errors import Misconfigured
-from schema.item import Attachment, Gone, Item, Provenance
+from schema.item import Attachment, Gone, Item, Moment, Provenance
 from schema.vocab import Kind, Platform
 
 INFO = ConnectorInfo(
@@ -146,6 +149,85 @@ def test_a_connector_that_does_not_stop_is_named() -> None:
             yield from super().pull(make_context({"place": "x"}), cursor, window)
 
     assert check_connector(Deaf, SCENARIO) == ["pull() goes on for more than one page after stopped() is true"]
+
+
+def remembering(memory: Callable[[Item], Any], *, only_kept: bool = False) -> type[Good]:
+    """Make a connector whose cursor has something of every item, or of every item in scope."""
+
+    class Remembering(Good):
+        def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
+            known = list((cursor or {}).get("known", []))
+            for page in super().pull(context, cursor, window):
+                items = [
+                    replace(
+                        item,
+                        native_id=f"post/{item.native_id}-{hashlib.sha256(item.native_id.encode()).hexdigest()[:16]}",
+                        sent=Moment(1_772_000_000_000 + int(item.native_id[1:])),
+                        version_id=f"2026-02-25T06:13:20.00{item.native_id[1:]}Z",
+                    )
+                    for item in page.items
+                    if isinstance(item, Item)
+                ]
+                known += [memory(item) for item in items if context.in_scope(item) or not only_kept]
+                yield replace(page, items=tuple(items), next_cursor={**(page.next_cursor or {}), "known": known})
+
+    return Remembering
+
+
+def _tail(item: Item) -> bytes:
+    return bytes.fromhex(item.native_id.rpartition("-")[2])
+
+
+MEMORIES: list[Callable[[Item], Any]] = [
+    lambda item: item.native_id,
+    lambda item: {item.native_id.partition("/")[2]: 1},
+    lambda item: hashlib.sha256(item.native_id.encode()).hexdigest()[:8],
+    lambda item: hashlib.blake2b(item.native_id.encode()).hexdigest(),
+    lambda item: item.sent.at if item.sent else None,
+    lambda item: f"at {item.sent.at if item.sent else None}",
+    lambda item: item.version_id,
+    lambda item: base64.b64encode(item.native_id.encode()).decode(),
+    lambda item: base64.b64encode(zlib.compress(hashlib.sha256(item.native_id.encode()).digest())).decode(),
+]
+
+
+@pytest.mark.parametrize("memory", MEMORIES, ids=range(len(MEMORIES)))
+def test_a_cursor_that_tells_of_items_out_of_scope_is_named(memory: Callable[[Item], Any]) -> None:
+    """Ids, their parts, digests and times, plain or packed, are found; of items in scope they may be remembered."""
+    found = check_connector(remembering(memory), SCENARIO)
+    assert len(found) == 2
+    assert found[0].startswith("with everything out of scope, a cursor tells of 7 items")
+    assert found[1].startswith("with half out of scope, a cursor tells of")
+    assert check_connector(remembering(memory, only_kept=True), SCENARIO) == []
+
+
+def test_a_cursor_that_remembers_the_last_item_only_is_named() -> None:
+    """A high-water mark that is the time or id of one item out of scope is found, one of the clock is none."""
+
+    class Marked(remembering(lambda item: None)):  # type: ignore[misc]  # a class made by a function
+        def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
+            for page in super().pull(context, cursor, window):
+                newest = [item.sent.at for item in page.items if isinstance(item, Item) and item.sent]
+                yield replace(
+                    page, next_cursor={**(page.next_cursor or {}), "read": context.now(), "high": newest[-1:]}
+                )
+
+    now = 1_772_000_000_003
+    found = check_connector(Marked, replace(SCENARIO, now=now))
+    assert ["1772000000003" in line for line in found] == [False, False]
+    assert "1772000000006" in found[0]
+
+
+def test_losing_what_is_in_scope_beside_what_is_not_is_named() -> None:
+    """A page with an item out of scope still has the others."""
+
+    class Hasty(Good):
+        def pull(self, context: Context, cursor: Cursor | None, window: Window) -> Iterator[Page]:
+            for page in super().pull(context, cursor, window):
+                whole = all(context.in_scope(item) for item in page.items if isinstance(item, Item))
+                yield page if whole else replace(page, items=())
+
+    assert any("with half out of scope, items in scope are lost" in line for line in check_connector(Hasty, SCENARIO))
 
 
 def test_memory_sink_keeps_content_by_digest() -> None:
