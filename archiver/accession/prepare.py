@@ -51,6 +51,7 @@ class Preparer:
         self._vault, self._ids, self._origin, self._spooled = vault, ids, origin, spooled
         self._threads: dict[bytes, int] = {}
         self._parties: dict[bytes, int] = {}
+        self._thread_keys: dict[str, bytes] = {}
         self._party_keys: dict[tuple[AddressKind, str], bytes] = {}
 
     def prepare(self, session: Session, items: Sequence[Item | Unreadable]) -> Prepared:
@@ -112,7 +113,13 @@ class Preparer:
                 out.parties.append({"id": self._parties[key], "key": key, "kind": parties[key]})
 
     def _thread_key(self, thread_id: str) -> bytes:
-        return self._vault.keyed("thread", str(self._origin.source_id), thread_id)
+        key = self._thread_keys.get(thread_id)
+        if key is None:
+            if len(self._thread_keys) > _REMEMBERED:
+                self._thread_keys.clear()
+            key = self._vault.keyed("thread", str(self._origin.source_id), thread_id)
+            self._thread_keys[thread_id] = key
+        return key
 
     def _party_key(self, party: Party) -> bytes:
         written = (party.kind, party.address)

@@ -236,10 +236,8 @@ class Run:
         try:
             self.add(item := entry.make(), entry.size)
             kept = isinstance(item, Item) and self.context.in_scope(item)
-            state["kept"], state["whole"] = (
-                state["kept"] or kept,
-                state["whole"] and (kept or not isinstance(item, Item)),
-            )
+            state["kept"] = state["kept"] or kept
+            state["whole"] = state["whole"] and (kept or not isinstance(item, Item))
         except SkipItem as error:
             if type(error) is not SkipItem:
                 raise

@@ -97,7 +97,7 @@ class _State:
         return saved
 
     def wanted(self, sent: int | None, window: Window) -> bool:
-        """Tell whether a row's time is in the window, and remember that some are not; rows without a time always are."""
+        """Tell whether a row's time is in the window, and remember that some are not; one without a time is."""
         if sent is None:
             return True
         if window.since is not None and sent < window.since:

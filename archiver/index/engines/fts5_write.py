@@ -98,11 +98,13 @@ class Writer:
     def __init__(self) -> None:
         self._generation = -1
         self._numbers: dict[tuple[FieldName, str | tuple[str, ...]], int] = {}
+        self._fields: dict[tuple[str | tuple[str, ...], ...], tuple[tuple[int, ...], str]] = {}
         self._tokens: set[str] = set()
 
     def forget(self) -> None:
         """After a batch that was not committed, or that another process cleaned up."""
         self._numbers.clear()
+        self._fields.clear()
         self._tokens.clear()
 
     def stems(self, prepared: Sequence[Prepared]) -> list[tuple[str, str]]:
@@ -123,7 +125,7 @@ class Writer:
         prepared: ascending by record id, each id once.  terms: what `stems` found for them.
         """
         (generation,) = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
-        if generation != self._generation or len(self._tokens) > _KNOWN or len(self._numbers) > _KNOWN:
+        if generation != self._generation or len(self._tokens) > _KNOWN or len(self._numbers) + len(self._fields) > _KNOWN:
             self.forget()
             self._generation = generation
             terms = self.stems(prepared)
@@ -146,17 +148,30 @@ class Writer:
 
     def _row(self, db: sqlite3.Connection, one: Prepared) -> tuple[tuple[int | None, ...], tuple[int, str]]:
         document = one.document
-        fields = shown(document)
-        columns = [self._number(db, name, fields[name][0]) for name in SINGLE]
-        tokens = [number for name, number in zip(SINGLE, columns, strict=True) if fields[name][0]]
-        for name in MULTIPLE:
-            tokens += [self._number(db, name, value) for value in dict.fromkeys(fields[name]) if value]
-            columns.append(self._number(db, name, fields[name]))
-        facts = [f"{VALUE}{number}" for number in tokens]
+        columns, facts = self._fields_of(db, document)
         if document.thread_id is not None:
-            facts.append(f"{THREAD}{document.thread_id}")
-        words = "\n".join((*one.lines, " ".join(facts)))
+            facts = f"{facts} {THREAD}{document.thread_id}"
+        words = "\n".join((*one.lines, facts))
         return (document.record_id, document.sent_at, document.thread_id, *columns), (document.record_id, words)
+
+    def _fields_of(self, db: sqlite3.Connection, document: Document) -> tuple[tuple[int, ...], str]:
+        """The columns of `fact`, and the words that fields are asked with; most documents of a run share them."""
+        # fmt: off
+        key = (
+            document.platform, document.source, document.account, document.device, document.custodian, document.kind,
+            document.series, document.data_class, document.labels, document.states, document.contents,
+        )
+        # fmt: on
+        known = self._fields.get(key)
+        if known is None:
+            fields = shown(document)
+            columns = [self._number(db, name, fields[name][0]) for name in SINGLE]
+            tokens = [number for name, number in zip(SINGLE, columns, strict=True) if fields[name][0]]
+            for name in MULTIPLE:
+                tokens += [self._number(db, name, value) for value in dict.fromkeys(fields[name]) if value]
+                columns.append(self._number(db, name, fields[name]))
+            known = self._fields[key] = tuple(columns), " ".join(f"{VALUE}{number}" for number in tokens)
+        return known
 
     def _number(self, db: sqlite3.Connection, name: FieldName, value: str | tuple[str, ...]) -> int:
         """The number of a value, or of a list of values, as JSON in ASCII, so that any string can be kept."""

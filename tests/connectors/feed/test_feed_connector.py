@@ -386,3 +386,24 @@ def test_a_hostile_document_costs_no_more_than_its_length(server: Script) -> Non
     """Hundreds of thousands of tags that never close are gone through once."""
     server.on("/a", feed_reply("<rss><channel>" + "<item>" * 20_000))
     pull(server, {"url": server.url("/a")})
+
+
+def test_validators_are_kept_only_where_every_entry_is_in_scope(server: Script) -> None:
+    """An ETag or Last-Modified can be the newest entry's id or time: with one out of scope the feed is read whole."""
+    whole = feed_reply(rss(item(1, "plow"), item(2, "zqcakezq")), etag='"zq2zq"')
+    server.on("/a", lambda request: Reply(304) if request.headers.get("if-none-match") else whole)
+    settings = {"url": server.url("/a")}
+    first = pull(server, settings, in_scope=lambda one: "plow" in one.text)
+    assert "zq2zq" not in str(first[-1].next_cursor)
+    second = pull(server, settings, first[-1].next_cursor, in_scope=lambda one: "plow" in one.text)
+    assert (len(found(second)), [page.gaps for page in second if page.gaps]) == (2, [])
+    assert "zq2zq" in str(pull(server, settings)[-1].next_cursor)
+
+
+def test_enclosures_of_entries_out_of_scope_are_not_fetched(server: Script) -> None:
+    """What would be dropped with its entry is not asked for."""
+    entry = f'<item><guid>1</guid><title>t</title><enclosure url="{server.url("/f")}" type="a/b"/></item>'
+    server.on("/a", feed_reply(rss(entry)))
+    settings = {"url": server.url("/a"), "enclosures": "yes"}
+    assert len(found(pull(server, settings, in_scope=lambda one: False))) == 1
+    assert server.seen("/f") == []

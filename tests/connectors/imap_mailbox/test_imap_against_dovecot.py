@@ -11,6 +11,7 @@ import pytest
 from connectors.conformance import CURSOR_LIMIT, NOON, MemorySink, Scenario, check_connector, make_context
 from connectors.contract import Context, Cursor, Page, Window
 from connectors.errors import Misconfigured, Reauthorize, Retry
+from connectors.imap_mailbox import cursor as bookmark
 from connectors.imap_mailbox import run as imap_run
 from connectors.imap_mailbox.connector import ImapMailbox
 from schema.item import Blob, Item
@@ -357,3 +358,30 @@ def test_a_large_mail_is_streamed(box: Box, monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(blob, Blob)
     assert box.sink.contents[blob.ref] == content
     assert found[1].text == "see file"
+
+
+def test_only_mail_in_scope_is_remembered_and_its_end_is_still_evidence(box: Box) -> None:
+    """Of mails out of scope no identity or UID is kept; expunged ones in scope are gone, the others say nothing."""
+    box.make("Zqfamilyzq")
+    box.append(mail(1, "plow"), mail(2, "cake"), mail(3, "plow"), mail(4, "cake"))
+    box.append(mail(5, "cake"), folder="Zqfamilyzq")
+
+    def pull(cursor: Cursor | None = None) -> list[Page]:
+        context = make_context(
+            box.settings(), secrets={"password": PASSWORD}, in_scope=lambda item: "plow" in item.text
+        )
+        return list(ImapMailbox().pull(context, json.loads(json.dumps(cursor)), Window()))
+
+    first = pull()
+    marks = bookmark.read(last(first), ["INBOX", "Zqfamilyzq"])
+    assert [sorted(marks[name].ids) for name in ("INBOX", "Zqfamilyzq")] == [[1, 3], []]
+    assert "Zqfamilyzq" not in json.dumps(last(first))
+    assert items(pull(last(first))) == []
+    box.expunge(2, 3)
+    second = pull(last(first))
+    assert gone(second) == [ids(first)[2]]
+    assert ids(first)[0] in known(second) and not {ids(first)[1], ids(first)[2]} & known(second)
+    with box.server.box(box.login) as connection:
+        assert connection.delete("Zqfamilyzq")[0] == "OK"
+    third = pull(last(second))
+    assert (items(third), covered(third)) == ([], [])

@@ -429,3 +429,38 @@ def test_memory_sink_is_not_needed_for_small_mail(tmp_path: Path) -> None:
     sink = MemorySink()
     list(MailFiles().pull(make_context({"path": str(tmp_path)}, now=NOW, sink=sink), None, Window()))
     assert not sink.contents
+
+
+def scoped(path: Path, cursor: Cursor | None = None) -> list[Page]:
+    """Pull under a scope of one word."""
+    saved = json.loads(json.dumps(cursor)) if cursor else None
+    context = make_context({"path": str(path)}, now=NOW, in_scope=lambda item: "plow" in item.text)
+    return list(MailFiles().pull(context, saved, Window()))
+
+
+def test_a_box_with_mail_out_of_scope_is_read_whole_when_it_grows(tmp_path: Path) -> None:
+    """The cursor holds no digest of its bytes; ids stay, nothing in scope is lost, nothing is read while it stands."""
+    box = put(tmp_path / "box", mbox_of(mail(1, "plow"), mail(2, "cake")))
+    first = scoped(tmp_path)
+    assert last(first)["boxes"]["box"]["digest"] == ""
+    assert items(scoped(tmp_path, last(first))) == []
+    put(box, mbox_of(mail(1, "plow"), mail(2, "cake"), mail(3, "plow")), age=5)
+    second = scoped(tmp_path, last(first))
+    assert ids(second)[:2] == ids(first) and len(ids(second)) == 3
+    put(box, mbox_of(mail(1, "plow"), mail(3, "plow")), age=9)
+    assert missing(second, scoped(tmp_path, last(second))) == {ids(first)[1]}
+
+
+def test_a_box_of_which_nothing_is_in_scope_is_named_by_a_digest(tmp_path: Path) -> None:
+    """Its name is part of its mails' ids; it is still not read again, and its removal says nothing of any record."""
+    put(tmp_path / "zqfamilyzq", mbox_of(mail(1, "cake"), mail(2, "supper")))
+    put(tmp_path / "box", mbox_of(mail(3, "plow")))
+    first = scoped(tmp_path)
+    assert "zqfamilyzq" not in str(last(first)) and list(last(first)["boxes"]) == ["box"]
+    put(tmp_path / "a.eml", mail(4, "plow"))
+    second = scoped(tmp_path, last(first))
+    assert len(items(second)) == 1
+    (tmp_path / "zqfamilyzq").unlink()
+    (tmp_path / "box").unlink()
+    assert "box:box//" in covered(third := scoped(tmp_path, last(second)))
+    assert "zqfamilyzq" not in str([page.next_cursor for page in third])

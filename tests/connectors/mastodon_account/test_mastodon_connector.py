@@ -577,3 +577,61 @@ def test_the_cursor_stays_small(server: Mastodon) -> None:
     second = pull(server, first[-1].next_cursor)
     assert len(still(second)) > 500
     assert gone(second) == {}
+
+
+def plow(item: Item) -> bool:
+    """The scope of a declaration that names one word."""
+    return "plow" in item.text
+
+
+def test_a_post_edited_out_of_scope_is_remembered_by_its_kept_state(server: Mastodon) -> None:
+    """The later state is handed over, dropped, and nowhere in the cursor; that the post is gone is still noticed."""
+    server.post(1, 5, "plow")
+    first = pull(server, in_scope=plow)
+    server.edit("1", NOW - DAY, "birthday")
+    second = pull(server, first[-1].next_cursor, in_scope=plow)
+    third = pull(server, second[-1].next_cursor, in_scope=plow)
+    assert [one.text for one in items(second)] == [one.text for one in items(third)] == ["birthday"]
+    assert iso(NOW - DAY) not in str([page.next_cursor for page in (*second, *third)])
+    del server.posts["1"]
+    assert set(gone(pull(server, third[-1].next_cursor, in_scope=plow))) == {"status/1"}
+
+
+def test_a_walk_that_is_cut_short_goes_on_below_the_last_post_in_scope(server: Mastodon) -> None:
+    """From the cursor of any page all posts and replies in scope come, and the cursor names no other post."""
+    for number in range(1, 131):
+        server.post(70_000 + number, 14 - number / 10, "plow" if number % 37 == 0 else "cake", replies_count=1)
+        server.contexts[str(70_000 + number)] = [
+            server.status(f"9{number:05}", NOW - DAY, "plow?" if number % 5 == 0 else "yum", account("2", "ann"))
+        ]
+    whole = pull(server, in_scope=plow)
+    wanted = {one.native_id for one in items(whole) if plow(one)}
+    assert len(wanted) == 3 + 26
+    for number in range(0, len(whole), 9):
+        before, cursor = whole[: number + 1], whole[number].next_cursor
+        after = pull(server, cursor, in_scope=plow)
+        assert wanted <= {*ids(before), *ids(after), *still(before), *still(after)}
+    assert (whole[len(whole) // 2].next_cursor or {})["walk"]["max_id"] in {None, "70111", "70074", "70037"}
+    assert not {one for one in items(pull(server, whole[-1].next_cursor, in_scope=plow)) if plow(one)}
+
+
+def test_files_of_posts_out_of_scope_are_not_fetched(server: Mastodon) -> None:
+    """A picture that would be dropped with its post is not asked for, and no warning names the post."""
+    server.script.on("/m/a.jpg", Reply(503))
+    server.post(1, 1, "cake", media_attachments=[media(server, "5", "/m/a.jpg")])
+    pages = pull(server, in_scope=plow)
+    assert ids(pages) == ["status/1"]
+    assert server.script.seen("/m/a.jpg") == []
+    assert [page.warnings for page in pages if page.warnings] == []
+
+
+def test_a_cursor_of_the_first_form_is_not_taken_over(server: Mastodon) -> None:
+    """It may name posts out of scope: only whose account it was is believed, and all is read again."""
+    server.post(1, 90, "plow")
+    old = {"account_id": ME, "signed_once": False, "posts": {"1": "x", "666": "x"}, "high": NOW - DAY, "covered": None}
+    pages = pull(server, old, in_scope=plow)
+    assert ids(pages) == ["status/1"]
+    assert "666" not in str([page.next_cursor for page in pages])
+    server.who = account("2000")
+    with pytest.raises(SourceGone, match="another account"):
+        pull(server, old)

@@ -337,3 +337,34 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     few, before, many, after = map(int, done.stdout.split())
     assert (few, many) == (12_031, 120_301)
     assert after - before < 20_000, f"{before} kB grew to {after} kB"
+
+
+def test_a_window_leaves_its_own_bounds_and_no_time_of_a_row(tmp_path: Path) -> None:
+    """What was left out is remembered by what was asked, so that a wider question reads it, and nothing tells when."""
+    path = write(tmp_path / "a.xml", backup(range(10)))
+    cursor = pull(path, window=Window(START + 3 * DAY - 5, START + 6 * DAY + 7))[-1].next_cursor or {}
+    assert (cursor["early"], cursor["late"]) == (START + 3 * DAY - 5, START + 6 * DAY + 7)
+    assert not [number for number in range(10) if str(START + number * DAY) in json.dumps(cursor)]
+    assert len(texts(pull(path, cursor, Window(START, START + 6 * DAY)))) == 6
+    assert len(texts(pull(path, cursor, Window(START + 3 * DAY)))) == 7
+
+
+def test_equal_rows_in_scope_keep_their_numbers_across_a_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a file the cursor knows the rows of the last millisecond that are in scope, by digest, and no other."""
+    monkeypatch.setattr(module, "PAGE_ITEMS", 3)
+    rows = [sms(1).replace("message", word) for word in ("plow", "cake", "plow", "cake", "cake", "plow")]
+    path = write(tmp_path / "a.xml", f'<smses count="6">{"".join(rows)}</smses>')
+
+    def scoped(cursor: Cursor | None = None) -> list[Page]:
+        context = make_context({"path": str(path)}, now=LATER, in_scope=lambda item: "plow" in item.text)
+        return list(CONNECTOR().pull(context, json.loads(json.dumps(cursor)), Window()))
+
+    def plow(pages: list[Page]) -> list[str]:
+        return [one.native_id for page in pages for one in page.items if isinstance(one, Item) and "plow" in one.text]
+
+    whole = scoped()
+    assert len(set(plow(whole))) == 3
+    for number, page in enumerate(whole[:-1]):
+        current = (page.next_cursor or {})["current"]
+        assert [f"sms:{START + DAY}:{key}" for key in current["counts"]] == plow(whole)[:1]
+        assert plow(scoped(page.next_cursor)) == plow(whole[number + 1 :])
