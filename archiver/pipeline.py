@@ -101,6 +101,7 @@ class Run:
         self._sink = ObjectSink(archive.vault.objects)
         self._ids = IdPool(archive.database)
         self._size = 500
+        self._declared = source.declaration_id is not None
 
     def steps(self, window: Window | None = None) -> Iterator[int]:
         """Collect, yielding after each committed batch how many items were seen; never raises for a broken source."""
@@ -161,7 +162,6 @@ class Run:
         receipt = self.receipt
         if receipt.outcome is Outcome.OK and (receipt.warnings or receipt.gaps or receipt.counts.unreadable):
             receipt.outcome = Outcome.WARNINGS
-        self._indexer.settle()
         with self._archive.unit() as session:
             outbox.finish(session, self._indexer.done)
             self._indexer.done = []
@@ -180,7 +180,8 @@ class Run:
                 receipt.capture_id,
                 outcome=receipt.outcome.value,
                 facts={"source": self._source.id, **receipt.counts.as_dict()},
-                text=receipt.error.message if receipt.error else None,
+                # Of a declared source only the code is kept: a message may name an item that is out of scope.
+                text=receipt.error.message if receipt.error and not self._declared else None,
             )
 
 
@@ -232,7 +233,6 @@ class _Batches:
         counts = replace(run.receipt.counts)  # a copy: a batch that fails is not counted
         counts.add(prepared.counts)
         tags, documents, deferred = self._tagged(prepared)
-        run._indexer.settle()
         with archive.unit() as session:
             began = monotonic()
             outbox.finish(session, run._indexer.done)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from archiver.index.query import FieldName, Zone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each record, and freezing 25 fields took most of that time
 class Document:
     """The newest version of a record, as the index keeps it.
 

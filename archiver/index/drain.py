@@ -1,7 +1,6 @@
 """Draining the outbox into the index, batch by batch; repeatable after a crash at any point."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from archiver import outbox
@@ -41,23 +40,14 @@ class Indexer:
         self._sources: dict[int, Source] = {}
         self.done: list[int] = []
         """Outbox rows whose work is durable and that the next transaction may delete."""
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._under_way: tuple[Future[bool], int] | None = None
 
     def add(self, documents: Sequence[Document], task: int) -> None:
-        """Write documents that were built while their records were in memory; goes on beside the caller.
+        """Write documents that were built while their records were in memory.
 
-        The next batch is parsed and sealed meanwhile; at most one batch is under way.
+        In the caller's own thread: beside it, two threads only passed the interpreter's lock to and fro (measured).
         """
-        self.settle()
-        self._under_way = self._beside.submit(self._write, documents, (), task), task
-
-    def settle(self) -> None:
-        """Wait until what was handed over is durable in the index; raises what went wrong there."""
-        if self._under_way is not None:
-            (future, task), self._under_way = self._under_way, None
-            if future.result():
-                self.done.append(task)
+        if self._write(documents, (), task):
+            self.done.append(task)
 
     def _write(self, documents: Sequence[Document], removed: Sequence[int], task: int | None) -> bool:
         if self._engine is None:
@@ -73,7 +63,6 @@ class Indexer:
 
     def drain(self) -> Iterator[int]:
         """Work off the outbox; yields how many records each step indexed."""
-        self.settle()
         while True:
             with self._archive.unit() as session:
                 outbox.finish(session, self.done)

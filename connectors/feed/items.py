@@ -171,6 +171,18 @@ def _html(entry: dict[str, Any]) -> tuple[str, str]:
     return str(detail.get("value") or ""), str(detail.get("type") or "text/html")
 
 
+def _text(entry: dict[str, Any]) -> str:
+    """Return all that a reader can see of an entry: every content, and a summary that says something else."""
+    details = [part for part in dict.get(entry, "content") or [] if part.get("value")]
+    details.append(dict.get(entry, "summary_detail") or {})
+    texts: list[str] = []
+    for detail in details:
+        text = _plain(str(detail.get("value") or ""), str(detail.get("type") or "text/html")).strip()
+        if text and not any(text in earlier for earlier in texts):
+            texts.append(text)
+    return "\n\n".join(texts)
+
+
 def _plain(value: str, media_type: str) -> str:
     return plain_text(value) if "html" in media_type else value.strip()
 
@@ -192,7 +204,7 @@ def _item(entry: dict[str, Any], *, native_id: str, raw: bytes, raw_type: str, o
         direction=Direction.SENT,
         visibility=Visibility.PUBLIC,
         title=title or None,
-        text=_plain(*_html(entry)),
+        text=_text(entry),
         url=_absolute(base, link) if link else None,
         edited=updated if published and updated != published else None,
         attributes=tuple(facts),

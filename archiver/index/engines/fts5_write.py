@@ -125,7 +125,8 @@ class Writer:
         prepared: ascending by record id, each id once.  terms: what `stems` found for them.
         """
         (generation,) = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
-        if generation != self._generation or len(self._tokens) > _KNOWN or len(self._numbers) + len(self._fields) > _KNOWN:
+        remembered = len(self._tokens) + len(self._numbers) + len(self._fields)
+        if generation != self._generation or remembered > _KNOWN:
             self.forget()
             self._generation = generation
             terms = self.stems(prepared)
