@@ -79,7 +79,7 @@ def _fill(archive: Archive, engine: Engine) -> Iterator[Rebuilt]:
         mark = int(session.execute(select(func.max(outbox.c.id))).scalar() or 0)
     mark = max(mark, _old_watermark(archive))
     written, last = 0, 0
-    with Extractor(workers=archive.config.collect.workers) as extractor:
+    with Extractor(workers=archive.config.collect.workers, ocr=archive.config.collect.ocr) as extractor:
         indexer = Indexer(archive, engine, extractor)
         while True:
             with archive.reading() as session:
@@ -111,7 +111,7 @@ def work_off(archive: Archive) -> None:
     choice = chosen(archive)
     engine = open_index(archive)
     try:
-        with Extractor(workers=archive.config.collect.workers) as extractor:
+        with Extractor(workers=archive.config.collect.workers, ocr=archive.config.collect.ocr) as extractor:
             for _ in Indexer(archive, engine, extractor, choice).drain():
                 pass
     finally:

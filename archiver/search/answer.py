@@ -163,7 +163,7 @@ def catch_up(archive: Archive) -> None:
 
     engine = open_index(archive)
     try:
-        with Extractor(workers=archive.config.collect.workers) as extractor:
+        with Extractor(workers=archive.config.collect.workers, ocr=archive.config.collect.ocr) as extractor:
             for _ in Indexer(archive, engine, extractor).drain():
                 pass
     finally:
