@@ -43,7 +43,9 @@ class CollectSection(Section):
     timeout: int = Field(default=60, ge=1, le=3600, description="seconds that a source may take to answer")
     max_response: int = Field(default=256, ge=1, description="MiB of one HTTP answer at most")
     workers: int = Field(default=2, ge=1, le=64, description="processes that read text out of attachments")
-    ocr: bool = Field(default=False, description="also read pictures and scans collected from now on with tesseract; slow")
+    ocr: bool = Field(
+        default=False, description="also read pictures and scans collected from now on with tesseract; slow"
+    )
 
 
 class ProduceSection(Section):

@@ -57,7 +57,10 @@ def collect_sources(
     choice = chosen(archive)
     engine = _opened(archive, unusable)
     try:
-        with _few_collections(), Extractor(workers=archive.config.collect.workers, ocr=archive.config.collect.ocr) as extractor:
+        with (
+            _few_collections(),
+            Extractor(workers=archive.config.collect.workers, ocr=archive.config.collect.ocr) as extractor,
+        ):
             indexer = Indexer(archive, engine, extractor, choice)
             for source in sources:
                 if stopped():
