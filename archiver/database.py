@@ -24,7 +24,7 @@ PRAGMAS = (
     "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE passes the guards (decision 8)
     "PRAGMA secure_delete=ON",
     "PRAGMA busy_timeout=20000",
-    "PRAGMA cache_size=-8192",
+    "PRAGMA cache_size=-32768",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA wal_autocheckpoint=4000",
 )

@@ -71,7 +71,7 @@ def connect(path: Path, readonly: bool) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=60, isolation_level=None, check_same_thread=False
     )
     try:
-        for pragma in ("secure_delete=ON", "synchronous=FULL", "cache_size=-8192", "mmap_size=2000000000"):
+        for pragma in ("secure_delete=ON", "synchronous=FULL", "cache_size=-32768", "mmap_size=2000000000"):
             db.execute(f"PRAGMA {pragma}").close()
         if not readonly:
             for pragma in ("wal_autocheckpoint=8000", "journal_size_limit=67108864"):
