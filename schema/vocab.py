@@ -195,6 +195,9 @@ class OwnerKind(StrEnum):
     HOLD = "hold"
     PRODUCTION = "production"
     SYSTEM = "system"
+    DISPOSITION = "disposition"
+    CERTIFICATE = "certificate"
+    RESTORE = "restore"
 
 
 class PeriodKind(StrEnum):
@@ -250,16 +253,6 @@ class DispositionAction(StrEnum):
     REVIEW = "review"
 
 
-class DispositionState(StrEnum):
-    """Where a disposition stands."""
-
-    PROPOSED = "proposed"
-    APPROVED = "approved"
-    EXECUTING = "executing"
-    CERTIFIED = "certified"
-    HALTED = "halted"
-
-
 class HoldKind(StrEnum):
     """Why disposition is suspended."""
 
@@ -271,6 +264,7 @@ class HoldKind(StrEnum):
     PERSONNEL = "personnel"
     COURT = "court"
     STATE_WIDE = "state_wide"
+    HALT = "halt"
 
 
 class HoldState(StrEnum):
@@ -282,10 +276,11 @@ class HoldState(StrEnum):
 
 
 class HoldScope(StrEnum):
-    """How a hold names what it covers: everything until the search is done, or its members."""
+    """How a hold names what it covers: everything until the search is done, its members, or whoever joins them too."""
 
     PRELIMINARY = "preliminary"
     MEMBERS = "members"
+    STANDING = "standing"
 
 
 class DataClass(StrEnum):

@@ -8,112 +8,15 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, text
 
+from schema.db.guard_rules import GUARDS, NO_TRUNCATE
+
 PREFIX = "guard_"
-
-_HELD = """(
-    NOT EXISTS (SELECT 1 FROM disposition_record dr JOIN disposition d ON d.id = dr.disposition_id
-                WHERE dr.record_id = {record} AND d.state = 'executing')
- OR EXISTS (SELECT 1 FROM hold_member m JOIN hold h ON h.id = m.hold_id
-            WHERE m.record_id = {record} AND h.state <> 'lifted')
- OR EXISTS (SELECT 1 FROM hold h WHERE h.state = 'placing')
- OR EXISTS (SELECT 1 FROM hold h JOIN record r ON r.id = {record}
-            WHERE h.state = 'active' AND h.scope = 'preliminary'
-              AND (r.sent_at IS NULL OR ((h.sent_since IS NULL OR r.sent_at >= h.sent_since)
-                                     AND (h.sent_until IS NULL OR r.sent_at < h.sent_until)))
-              AND (NOT EXISTS (SELECT 1 FROM hold_source s WHERE s.hold_id = h.id)
-                   OR EXISTS (SELECT 1 FROM hold_source s WHERE s.hold_id = h.id AND s.source_id = r.source_id)))
- OR EXISTS (SELECT 1 FROM hold h JOIN record r ON r.id = {record}
-            WHERE h.state = 'active' AND h.evaluated_to IS NOT NULL AND r.changed_at > h.evaluated_to)
-)"""
-"""A record's content may not go: not in an executing batch, held, or changed since standing holds were evaluated."""
-
-_DISPOSABLE = "('credential', 'batch', 'submission')"
-"""Owners whose keys are the machine's own and may go when their work is done."""
-
-_NEWER_KEY = """EXISTS (SELECT 1 FROM owner_key k WHERE k.owner_kind = OLD.owner_kind AND k.owner_id = OLD.owner_id
-                    AND k.master_id > OLD.master_id)"""
-
-
-def _keeps(owner_kind: str, record: str) -> str:
-    return f"""CASE WHEN {owner_kind} IN {_DISPOSABLE} THEN FALSE
-                    WHEN {owner_kind} = 'record' THEN {_HELD.format(record=record)} ELSE TRUE END"""
-
-
-_EVENT_SAME = " AND ".join(
-    f"NEW.{column} {{same}} OLD.{column}"
-    for column in (
-        "id", "at", "actor_id", "act", "object_kind", "object_id", "outcome", "facts", "text_digest",
-        "text_payload_id", "leaf",
-    )
-)  # fmt: skip
-
-_NOT_SAME_EVENT = f"NOT (OLD.position IS NULL AND NEW.position IS NOT NULL AND {_EVENT_SAME})"
-
-GUARDS: tuple[tuple[str, str, str, str, str], ...] = (
-    # name, table, act, condition under which it is refused, message
-    ("audit_delete", "audit_event", "DELETE", "TRUE", "audit events are never deleted"),
-    ("audit_update", "audit_event", "UPDATE", _NOT_SAME_EVENT, "audit events are never changed"),
-    ("head_delete", "audit_head", "DELETE", "TRUE", "signed heads are never deleted"),
-    ("head_update", "audit_head", "UPDATE", "TRUE", "signed heads are never changed"),
-    ("record_delete", "record", "DELETE", "TRUE", "a record row is never deleted"),
-    (
-        "record_update",
-        "record",
-        "UPDATE",
-        "NEW.id <> OLD.id OR NEW.native_key <> OLD.native_key OR NEW.source_id <> OLD.source_id",
-        "the identity of a record never changes",
-    ),
-    ("version_delete", "version", "DELETE", "TRUE", "a version row is never deleted"),
-    ("tombstone_delete", "tombstone", "DELETE", "TRUE", "a tombstone is never deleted"),
-    ("key_update", "owner_key", "UPDATE", "TRUE", "a data key is never changed"),
-    (
-        "key_delete",
-        "owner_key",
-        "DELETE",
-        f"NOT {_NEWER_KEY} AND {_keeps('OLD.owner_kind', 'OLD.owner_id')}",
-        "the key of a record that is held or not in an approved batch is not destroyed",
-    ),
-    ("payload_update", "payload", "UPDATE", "TRUE", "sealed content is never changed"),
-    (
-        "payload_delete",
-        "payload",
-        "DELETE",
-        _keeps("OLD.owner_kind", "OLD.owner_id"),
-        "the content of a record that is held or not in an approved batch is not destroyed",
-    ),
-    ("hold_delete", "hold", "DELETE", "TRUE", "a hold is lifted, never deleted"),
-    (
-        "hold_update",
-        "hold",
-        "UPDATE",
-        "OLD.state = 'lifted' OR (OLD.state = 'active' AND (NEW.sent_since {differs} OLD.sent_since"
-        " OR NEW.sent_until {differs} OLD.sent_until OR (OLD.scope = 'members' AND NEW.scope <> 'members')))",
-        "a hold in force is not narrowed; lift it with a reason",
-    ),
-    (
-        "hold_source_insert",
-        "hold_source",
-        "INSERT",
-        "(SELECT state FROM hold WHERE id = NEW.hold_id) <> 'placing'",
-        "a hold in force is not narrowed; lift it with a reason",
-    ),
-    (
-        "hold_member_delete",
-        "hold_member",
-        "DELETE",
-        "(SELECT state FROM hold WHERE id = OLD.hold_id) <> 'lifted'",
-        "a record leaves a hold only when the hold is lifted",
-    ),
-    ("hold_member_update", "hold_member", "UPDATE", "TRUE", "members of a hold are never changed"),
-)
-
-_NO_TRUNCATE = (
-    "audit_event", "audit_head", "record", "version", "component", "tombstone", "owner_key", "payload", "hold",
-    "hold_source", "hold_member", "disposition_record",
-)  # fmt: skip
 
 _LOCK = 7_203_001
 """Advisory lock: shared by whoever places a hold, exclusive for whoever destroys a key."""
+
+_DECIDED = "PERFORM 1 FROM disposition_record WHERE record_id = {record} FOR UPDATE;"
+"""Whoever answers "retain" at this moment comes before the destruction, or after it."""
 
 _CODE = "USING ERRCODE = 'integrity_constraint_violation'"
 """So that a refusal is an IntegrityError on PostgreSQL too."""
@@ -137,11 +40,17 @@ def postgresql_functions() -> dict[str, str]:
     for name, _table, act, condition, message in GUARDS:
         written = condition.replace("{same}", "IS NOT DISTINCT FROM").replace("{differs}", "IS DISTINCT FROM")
         lock = ""
+        if name == "record_destroyed":
+            lock = (
+                "IF NEW.destroyed_at IS DISTINCT FROM OLD.destroyed_at THEN "
+                f"PERFORM pg_advisory_xact_lock({_LOCK}); {_DECIDED.format(record='OLD.id')} END IF;"
+            )
         if name in ("key_delete", "payload_delete"):
             # READ COMMITTED would let a hold and a destruction both commit: whoever comes second must see the first.
             lock = (
-                f"PERFORM pg_advisory_xact_lock({_LOCK}); "
-                "IF OLD.owner_kind = 'record' THEN PERFORM 1 FROM record WHERE id = OLD.owner_id FOR UPDATE; END IF;"
+                f"PERFORM pg_advisory_xact_lock({_LOCK}); IF OLD.owner_kind = 'record' THEN "
+                "PERFORM 1 FROM record WHERE id = OLD.owner_id AND destroyed_at IS NULL FOR UPDATE; "
+                f"IF FOUND THEN {_DECIDED.format(record='OLD.owner_id')} END IF; END IF;"
             )
         result = "OLD" if act == "DELETE" else "NEW"
         bodies[PREFIX + name] = (
@@ -163,7 +72,7 @@ def postgresql_triggers() -> dict[str, str]:
         + name: f"CREATE TRIGGER {PREFIX}{name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {PREFIX}{name}()"
         for name, table, act, _condition, _message in GUARDS
     }
-    for table in _NO_TRUNCATE:
+    for table in NO_TRUNCATE:
         name = f"{PREFIX}{table}_truncate"
         triggers[name] = f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {PREFIX}truncate()"
     for table, function in (("hold", "hold_lock"), ("hold_member", "member_lock")):
@@ -189,6 +98,11 @@ def install(connection: Connection) -> None:
         table = statement.split(" ON ", 1)[1].split(" ", 1)[0]
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {table}")
         connection.exec_driver_sql(statement)
+
+
+def lock_for_destruction(connection: Connection) -> None:
+    """Take the guards' lock before any row, as whoever places a hold does; only PostgreSQL needs it."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def remove(connection: Connection) -> None:

@@ -1,8 +1,9 @@
-"""Holds: orders that suspend disposition."""
+"""Holds: orders that suspend disposition, and the notices that they cause."""
 
-from sqlalchemy import Column, Date, Index, String, Table
+from sqlalchemy import Boolean, Column, Date, Index, String, Table
 
 from schema.db.base import Big, at, choice, id_column, metadata, refers
+from schema.disposal_vocab import NoticeAnswer
 from schema.vocab import HoldKind, HoldScope, HoldState
 
 hold = Table(
@@ -14,6 +15,8 @@ hold = Table(
     choice("state", HoldState),
     Column("matter", String(200), nullable=False),
     Column("reason_payload_id", Big),
+    Column("query_payload_id", Big),
+    Column("families", Boolean, nullable=False, server_default="0"),
     refers("request_id", "data_request.id", nullable=True, index=True),
     at("sent_since", nullable=True),
     at("sent_until", nullable=True),
@@ -23,6 +26,8 @@ hold = Table(
     at("lifted_at", nullable=True),
     refers("lifted_by", "person.id", nullable=True),
     at("evaluated_to", nullable=True),
+    Index("ix_hold_in_force", "state", "scope"),
+    Index("ix_hold_evaluated", "state", "evaluated_to"),
     sqlite_autoincrement=True,
 )
 
@@ -40,4 +45,21 @@ hold_member = Table(
     Column("record_id", Big, primary_key=True, autoincrement=False),
     at("added_at"),
     Index("ix_hold_member_record_id", "record_id"),
+)
+
+hold_notice = Table(
+    "hold_notice",
+    metadata,
+    id_column(),
+    refers("hold_id", "hold.id", index=True),
+    refers("custodian_id", "custodian.id"),
+    refers("device_id", "device.id", nullable=True),
+    refers("account_id", "account.id", nullable=True),
+    at("sent_at"),
+    refers("sent_by", "person.id"),
+    choice("answer", NoticeAnswer, nullable=True),
+    at("answered_at", nullable=True),
+    refers("answered_by", "person.id", nullable=True),
+    Column("answer_payload_id", Big),
+    sqlite_autoincrement=True,
 )

@@ -39,6 +39,7 @@ record = Table(
     at("destroyed_at", nullable=True),
     Index("ix_record_source_sent", "source_id", "sent_at"),
     Index("ix_record_source_seen", "source_id", "seen_capture_id"),
+    Index("ix_record_changed_at", "changed_at"),
     Index(
         "ix_record_destroyed",
         "id",
@@ -117,4 +118,14 @@ tombstone = Table(
     at("destroyed_at"),
     Column("certificate", String(20)),
     at("seen_again_at", nullable=True),
+    at("edited_again_at", nullable=True),
+)
+
+expunged_component = Table(
+    "expunged_component",
+    metadata,
+    Column("component_id", Big, primary_key=True, autoincrement=False),
+    refers("record_id", "record.id", index=True),
+    refers("disposition_id", "disposition.id"),
+    at("expunged_at"),
 )

@@ -2,6 +2,7 @@
 
 from schema.db import (
     audit,
+    backup,
     capture,
     city,
     dispose,
@@ -18,6 +19,22 @@ from schema.db import (
 )
 from schema.db.base import metadata
 
-FAMILIES = (audit, capture, city, dispose, hold, index, jobs, people, produce, record, requests, retain, sources, vault)
+FAMILIES = (
+    audit,
+    backup,
+    capture,
+    city,
+    dispose,
+    hold,
+    index,
+    jobs,
+    people,
+    produce,
+    record,
+    requests,
+    retain,
+    sources,
+    vault,
+)
 
 __all__ = ["FAMILIES", "metadata"]

@@ -13,6 +13,7 @@ from archiver.cli.main import main
 from archiver.cli.output import known_trouble
 from archiver.errors import Refused
 from archiver.operate.initialise import initialise
+from tests.fixtures import disposals
 
 CITY = City("Test City", "us-mn", "America/Chicago", for_tests=True)
 START = 1_760_000_000_000
@@ -82,16 +83,9 @@ class Raw:
         """Make the record a member of a hold."""
         self.run("INSERT INTO hold_member (hold_id, record_id, added_at) VALUES (:h, :r, 1)", h=hold, r=self.record)
 
-    def disposition(self, state: str = "executing") -> None:
-        """Put the record into a disposition."""
-        series = self.one("SELECT min(id) FROM series")
-        new = self.one(
-            "INSERT INTO disposition (state, series_id, proposed_at, proposed_by)"
-            " VALUES (:state, :series, 1, 1) RETURNING id",
-            state=state,
-            series=series,
-        )
-        self.run("INSERT INTO disposition_record (disposition_id, record_id) VALUES (:d, :r)", d=new, r=self.record)
+    def disposition(self, state: str = "executing", *, kind: str = "destroy") -> int:
+        """Put the record, which becomes due, into a disposition; returns its id."""
+        return disposals.disposition(self.connection, [self.record], until=state, kind=kind)
 
     def destructions(self) -> list[str]:
         """What destroys the record's content."""

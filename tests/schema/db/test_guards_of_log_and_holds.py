@@ -43,7 +43,7 @@ def test_a_lifted_hold_is_not_lifted_back(raw: Raw) -> None:
     lifted = raw.hold(state="lifted")
     raw.refused("UPDATE hold SET state = 'active' WHERE id = :h", h=lifted)
     active = raw.hold(scope="preliminary", since=1)
-    for change in ("sent_since = 2", "sent_since = NULL", "sent_until = 5"):
+    for change in ("sent_since = 2", "sent_since = NULL", "sent_until = 5", "state = 'placing'"):
         raw.refused(f"UPDATE hold SET {change} WHERE id = :h", "not narrowed", h=active)
     raw.refused("INSERT INTO hold_source (hold_id, source_id) VALUES (:h, 1)", "not narrowed", h=active)
 
@@ -164,8 +164,8 @@ def test_altered_trigger_is_seen_on_sqlite(archive: Archive) -> None:
 
 
 def test_hold_and_destruction_at_the_same_moment(archive: Archive) -> None:
-    """Of two sessions, one placing a hold and one destroying the key, never both succeed: fifty times."""
-    count = 50 if archive.database.engine.dialect.name == "postgresql" else 8
+    """Of two sessions, one placing a hold and one destroying the key, never both succeed, and each comes first once."""
+    least, count = (50, 50) if archive.database.engine.dialect.name == "postgresql" else (8, 40)
     with archive.reading() as session:
         actor = current_actor(session)
         chosen = session.execute(text("SELECT id FROM record ORDER BY id DESC LIMIT :n"), {"n": count})
@@ -176,7 +176,9 @@ def test_hold_and_destruction_at_the_same_moment(archive: Archive) -> None:
             raw.record = one
             raw.disposition()
     seen = set()
-    for record_id in ids:
+    for tried, record_id in enumerate(ids):
+        if tried >= least and seen >= {"held", "destroyed"}:
+            break
         barrier, done = Barrier(2), dict[str, bool]()
 
         def place(record_id: int = record_id, barrier: Barrier = barrier, done: dict[str, bool] = done) -> None:
