@@ -1,6 +1,6 @@
 """Assembling a production: a request's candidates, numbered, unsealed batch by batch, as entries for the writers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from archiver.accession.content import unpacked
+from archiver.accession.show import expunged_components
 from archiver.archive import Archive
 from archiver.clock import city_date
 from archiver.errors import ArchiverError, VerificationFailed
@@ -139,6 +140,7 @@ def _records(
             select(tombstone.c.record_id, tombstone.c.certificate).where(tombstone.c.record_id.in_(gone))
         ).all()
     )
+    expunged = expunged_components(session, [row[version.c.record_id] for row in versions])
     made = {}
     for row in versions:
         own = parts[row[version.c.id]]
@@ -150,7 +152,7 @@ def _records(
             proof = certificates.get(one.record_id)
             made[one.number] = replace(entry, note=f"{entry.note} (certificate {proof})") if proof else entry
         else:
-            made[one.number] = _entry(archive, one, row, unpacked(body), own, source, series_key)
+            made[one.number] = _entry(archive, one, row, unpacked(body), own, source, series_key, expunged)
     return made
 
 
@@ -206,6 +208,7 @@ def _entry(
     parts: Sequence[Mapping[Any, Any]],
     source: Source,
     series_key: str,
+    expunged: Collection[int],
 ) -> Entry:
     author: list[str] = []
     recipients: list[str] = []
@@ -215,6 +218,9 @@ def _entry(
     attached = [part for part in parts if part["role"] == ComponentRole.ATTACHMENT.value]
     raw = next((part for part in parts if part["role"] == ComponentRole.RAW.value), None)
     versions = row[record.c.versions]
+    notes = [f"edited at the source; version {one.version} of {versions}"] if versions > 1 else []
+    if any(part["id"] in expunged for part in parts):
+        notes.append("a part of this record was expunged by an order")
     return Entry(
         number=one.number,
         record_id=f"R{one.record_id}",
@@ -230,11 +236,15 @@ def _entry(
         thread=content.get("thread_title") or "",
         title=content.get("title") or "",
         text=content.get("text") or "",
-        files=tuple(_file(archive, part, name[0]) for part, name in zip(attached, content["attachments"], strict=True)),
-        raw=_file(archive, raw, _raw_name(raw["media_type"])) if raw else None,
+        files=tuple(
+            _file(archive, part, name[0])
+            for part, name in zip(attached, content["attachments"], strict=True)
+            if part["id"] not in expunged
+        ),
+        raw=_file(archive, raw, _raw_name(raw["media_type"])) if raw and raw["id"] not in expunged else None,
         url=content.get("url") or "",
         edited=versions > 1,
-        note=f"edited at the source; version {one.version} of {versions}" if versions > 1 else "",
+        note="; ".join(notes),
         digest=row[version.c.digest].hex(),
     )
 

@@ -9,8 +9,8 @@ import typst
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.produce.writers import fonts
-from archiver.produce.writers.characters import Coverage, clusters, with_codes
+from archiver.paper import typefaces as fonts
+from archiver.paper.characters import Coverage, clusters, with_codes
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ import pypdf
 import pypdfium2
 import pytest
 
+from archiver.paper.characters import Coverage
+from archiver.paper.setting import Page
 from archiver.produce.entry import Entry, EntryFile
 from archiver.produce.package import Built, Plan, build
 from archiver.produce.writers import volumes
-from archiver.produce.writers.characters import Coverage
-from archiver.produce.writers.volume import Page
 
 Make = Callable[..., Any]
 

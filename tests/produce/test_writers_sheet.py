@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archiver.paper.book import fitted
 from archiver.produce.entry import Entry
-from archiver.produce.writers.sheet import Sheet, fitted
+from archiver.produce.writers.sheet import Sheet
 from schema.item import Moment
 from schema.vocab import Precision
 

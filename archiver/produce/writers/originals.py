@@ -1,13 +1,11 @@
 """Writes an entry's files as they were captured, under safe names, digested as they stream."""
 
 from archiver.errors import VerificationFailed
+from archiver.paper.book import LONG_TEXT
 from archiver.produce.entry import Entry, EntryFile
 from archiver.produce.writers.folder import PackageFolder
 from archiver.produce.writers.names import FolderNames
 from schema.wire.manifest import ProducedFile
-
-LONG_TEXT = 32_767
-"""UTF-16 code units: what a cell of a sheet holds; longer texts also get a file of their own."""
 
 
 def write_files(folder: PackageFolder, entry: Entry) -> tuple[ProducedFile, ...]:

@@ -5,17 +5,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from archiver.paper.book import ROWS, fitted, new_book
 from archiver.produce.entry import Entry
-from archiver.produce.writers.characters import with_codes
 from archiver.produce.writers.facts import printed_time
-from archiver.produce.writers.originals import LONG_TEXT, text_path
+from archiver.produce.writers.originals import text_path
 from schema.vocab import Precision
 from schema.wire.manifest import ProducedFile
 
-ROWS = 1_048_576
-"""Rows of one sheet, the header among them (ECMA-376)."""
-
-_FIXED = datetime(1980, 1, 1)  # noqa: DTZ001  (the format has no zone; fixed, so that two builds give the same bytes)
 _COLUMNS = (
     ("Number", 11), ("Record", 10), ("Version", 8), ("Sent", 34), ("Date", 19), ("Platform", 11), ("Kind", 11),
     ("Source", 22), ("Record holder", 20), ("From", 28), ("To", 36), ("Conversation", 24), ("Subject", 32),
@@ -30,18 +26,7 @@ class Sheet:
     """
 
     def __init__(self, path: Path, *, zone: str, title: str, work: Path, rows: int = ROWS) -> None:
-        import xlsxwriter
-
-        options = {
-            "constant_memory": True,
-            "tmpdir": str(work),
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "use_zip64": True,
-        }
-        self._book = xlsxwriter.Workbook(str(path), options)
-        self._book.set_properties({"title": title, "created": _FIXED})
+        self._book = new_book(path, title=title, work=work)
         self._bold = self._book.add_format({"bold": True, "text_wrap": True})
         self._wrap = self._book.add_format({"text_wrap": True, "valign": "top"})
         self._date = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss", "valign": "top"})
@@ -98,17 +83,3 @@ class Sheet:
         if local.year >= 1900:  # sheets know no earlier date
             day = local.replace(hour=0, minute=0, second=0, microsecond=0)
             self._sheet.write_datetime(self._row, column, day if is_day else local, self._day if is_day else self._date)
-
-
-def fitted(value: str, more: str) -> str:
-    """A text as a cell can hold it; an over-long one ends with the file in which it continues."""
-    text = with_codes(value)
-    if text.startswith("<r>") and text.endswith("</r>"):
-        text += " "  # the library would write this very form as markup, unescaped: a stranger's formula could follow
-    if len(text) <= LONG_TEXT // 2:
-        return text
-    units = text.encode("utf-16-le")
-    if len(units) // 2 <= LONG_TEXT:
-        return text
-    end = f"[continues in {more}]"
-    return units[: (LONG_TEXT - len(end)) * 2].decode("utf-16-le", "ignore") + end

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver.errors import ArchiverError
+from archiver.paper import typefaces
 from archiver.produce.entry import Entry
-from archiver.produce.writers import fonts
 from archiver.produce.writers.facts import facts
 from archiver.produce.writers.folder import PackageFolder
 from archiver.produce.writers.originals import text_path
@@ -72,7 +72,7 @@ class Volumes:
         self._running: list[_Volume] = []
         self._open: _Volume | None = None
         self.count = self.shown_by_name = 0
-        fonts.save(fonts.load(own_fonts), folder.work / "fonts.json")
+        typefaces.save(typefaces.load(own_fonts), folder.work / "fonts.json")
 
     def add(self, entry: Entry, when: str, files: tuple[ProducedFile, ...]) -> None:
         """Put an entry into the open volume; when: the printed time."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-SHIPPED = Path(__file__).parent.parent / "fonts"
+SHIPPED = Path(__file__).with_name("fonts")
 _FIRST = ["Noto Sans", "Noto Emoji"]  # emoji before symbols: only there are keycaps and flags one sign
 _LAST = ["DejaVu Sans Mono"]
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")

@@ -1,0 +1,1 @@
+"""What every room that prints needs: fonts, characters that they lack, tagged PDF, sheets of typed strings."""
