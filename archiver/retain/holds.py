@@ -3,22 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from archiver import outbox
 from archiver.access import Actor, require
 from archiver.archive import Archive
 from archiver.errors import NotFound, Refused, UsageError
-from archiver.vault.payloads import keep_text, read_text
+from archiver.vault.payloads import keep_text
 from schema.db.hold import hold, hold_member, hold_source
-from schema.db.people import person
 from schema.db.record import record
 from schema.vocab import HoldKind, HoldScope, HoldState, OutboxKind, OwnerKind, Role
 
+PLACERS = (Role.RECORDS_OFFICER, Role.CLERK, Role.ATTORNEY)
+"""Who may place holds."""
+
 _CHUNK = 500
+_OF_REQUESTS = (HoldKind.REQUEST, HoldKind.CLOSED_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,9 @@ def place(
 
     Raises Refused, UsageError without records, NotFound naming a record that does not exist or was destroyed earlier.
     """
-    require(actor, Role.RECORDS_OFFICER, Role.CLERK, Role.ATTORNEY)
     if not records:
         raise UsageError(problem="a hold covers at least one record; nothing was held")
-    new = _begin(archive, session, actor, kind=kind, scope=HoldScope.MEMBERS, matter=matter, reason=reason)
+    new = begin(archive, session, actor, kind=kind, scope=HoldScope.MEMBERS, matter=matter, reason=reason)
     added = add_members(archive, session, new, records)
     _activate(session, new)
     archive.record_act(
@@ -97,6 +98,36 @@ def place_for_request(archive: Archive, session: Session, actor: Actor, *, reque
     return new
 
 
+def check_kind(kind: HoldKind) -> None:
+    """Refuse the kinds that other acts place; raises UsageError."""
+    if kind in _OF_REQUESTS:
+        raise UsageError(problem="a request places its own hold: `archiver request open`")
+    if kind is HoldKind.HALT:
+        raise UsageError(problem="all destruction is stopped with `archiver dispose halt`")
+
+
+def begin(
+    archive: Archive,
+    session: Session,
+    actor: Actor,
+    *,
+    kind: HoldKind,
+    scope: HoldScope,
+    matter: str,
+    reason: str,
+) -> int:
+    """Write a hold that a person places, still `placing`; while one is, nothing at all is destroyed.
+
+    Raises Refused, UsageError.
+    """
+    require(actor, *PLACERS)
+    check_kind(kind)
+    for text, option in ((matter, "--matter"), (reason, "--reason")):
+        if not text.strip():
+            raise UsageError(problem=f"a hold needs its matter and a reason ({option} is empty)")
+    return _begin(archive, session, actor, kind=kind, scope=scope, matter=matter, reason=reason)
+
+
 def _begin(
     archive: Archive,
     session: Session,
@@ -132,32 +163,49 @@ def _activate(session: Session, hold_id: int) -> None:
     session.execute(update(hold).where(hold.c.id == hold_id).values(state=HoldState.ACTIVE.value))
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How many records became members, and which could not because we never had them or destroyed them earlier."""
+
+    added: int
+    destroyed: tuple[int, ...]
+
+
 def add_members(archive: Archive, session: Session, hold_id: int, records: Iterable[int]) -> int:
     """Add records to a hold; returns how many joined.  Raises NotFound for one that we never had or destroyed."""
+    joined = join(archive, session, hold_id, records)
+    if joined.destroyed:
+        raise NotFound(noun="record", name=f"R{joined.destroyed[0]} (or it was destroyed earlier)")
+    return joined.added
+
+
+def lock(session: Session, hold_id: int) -> None:
+    """Keep a hold as it is until the transaction ends; raises Refused where it is lifted."""
+    state = session.execute(select(hold.c.state).where(hold.c.id == hold_id).with_for_update()).scalar()
+    if state == HoldState.LIFTED.value:
+        raise Refused(reason=f"H{hold_id} was lifted meanwhile", action="Place another one, if it is still wanted.")
+
+
+def join(archive: Archive, session: Session, hold_id: int, records: Iterable[int]) -> Joined:
+    """Add the living ones of some records to a hold; raises Refused where it was lifted meanwhile."""
+    lock(session, hold_id)
     wanted = sorted(set(records))
-    joined = 0
+    added, destroyed = 0, []
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        living = set(
-            session.execute(
-                select(record.c.id).where(record.c.id.in_(chunk), record.c.destroyed_at.is_(None))
-            ).scalars()
+        alive = select(record.c.id).where(record.c.id.in_(chunk), record.c.destroyed_at.is_(None))
+        living = set(session.execute(alive).scalars())
+        destroyed += [one for one in chunk if one not in living]
+        members = select(hold_member.c.record_id).where(
+            hold_member.c.hold_id == hold_id, hold_member.c.record_id.in_(chunk)
         )
-        if lost := [one for one in chunk if one not in living]:
-            raise NotFound(noun="record", name=f"R{lost[0]} (or it was destroyed earlier)")
-        held = set(
-            session.execute(
-                select(hold_member.c.record_id).where(
-                    hold_member.c.hold_id == hold_id, hold_member.c.record_id.in_(chunk)
-                )
-            ).scalars()
-        )
-        rows = [{"hold_id": hold_id, "record_id": one, "added_at": archive.now()} for one in chunk if one not in held]
-        if rows:
+        new = sorted(living.difference(session.execute(members).scalars()))
+        if new:
+            rows = [{"hold_id": hold_id, "record_id": one, "added_at": archive.now()} for one in new]
             session.execute(insert(hold_member), rows)
-            outbox.enqueue(session, OutboxKind.INDEX, (row["record_id"] for row in rows), archive.now())
-        joined += len(rows)
-    return joined
+            outbox.enqueue(session, OutboxKind.INDEX, new, archive.now())
+        added += len(new)
+    return Joined(added, tuple(destroyed))
 
 
 def narrow_to_members(archive: Archive, session: Session, actor: Actor, request_id: int) -> None:
@@ -189,71 +237,51 @@ def hold_of_request(session: Session, request_id: int) -> int | None:
 
 
 def lift(archive: Archive, session: Session, actor: Actor, hold_id: int, reason: str) -> None:
-    """Lift a hold with a reason; a request's own hold ends with the request.  Raises NotFound, Refused."""
+    """Lift a hold with a reason, also one left half placed; raises NotFound, Refused, UsageError.
+
+    A request's own hold ends with the request.  What another hold covers stays held.
+    """
     require(actor, Role.RECORDS_OFFICER, Role.ATTORNEY)
-    row = session.execute(select(hold).where(hold.c.id == hold_id)).mappings().one_or_none()
+    if not reason.strip():
+        raise UsageError(problem="say who ordered it and why (--reason)")
+    chosen = select(hold.c.state, hold.c.kind).where(hold.c.id == hold_id).with_for_update()
+    row = session.execute(chosen).one_or_none()
     if row is None:
         raise NotFound(noun="hold", name=f"H{hold_id}")
-    if row["state"] == HoldState.LIFTED.value:
+    if row.state == HoldState.LIFTED.value:
         raise Refused(reason=f"H{hold_id} is already lifted", action="Nothing to do.")
-    if row["kind"] == HoldKind.REQUEST.value:
+    if row.kind == HoldKind.REQUEST.value:
         raise Refused(
             reason=f"H{hold_id} belongs to an open request",
             action="Close the request; its hold then gets its own date.",
         )
-    values = {"state": HoldState.LIFTED.value, "lifted_at": archive.now(), "lifted_by": actor.id}
-    session.execute(update(hold).where(hold.c.id == hold_id).values(values))
-    members = session.execute(select(hold_member.c.record_id).where(hold_member.c.hold_id == hold_id)).scalars()
-    outbox.enqueue(session, OutboxKind.INDEX, members, archive.now())
+    if row.kind == HoldKind.HALT.value:
+        raise Refused(
+            reason=f"H{hold_id} is no hold but the halt of all destruction",
+            action="End it with `archiver dispose halt --end`.",
+        )
+    _lift(archive, session, hold_id, actor.id)
     archive.record_act(session, "hold.lift", "hold", hold_id, actor_id=actor.id, text=reason)
 
 
-def list_holds(session: Session, *, lifted: bool = False) -> list[dict[str, Any]]:
-    """Holds with how many records are their members."""
-    members = select(hold_member.c.hold_id, func.count().label("members")).group_by(hold_member.c.hold_id).subquery()
-    rows = session.execute(
-        select(hold, members.c.members).join(members, members.c.hold_id == hold.c.id, isouter=True).order_by(hold.c.id)
-    ).mappings()
-    return [
-        {
-            **{
-                key: row[key]
-                for key in (
-                    "id",
-                    "kind",
-                    "scope",
-                    "state",
-                    "matter",
-                    "request_id",
-                    "placed_at",
-                    "until_on",
-                    "lifted_at",
-                )
-            },
-            "members": row["members"] or 0,
-        }
-        for row in rows
-        if lifted or row["state"] != HoldState.LIFTED.value
-    ]
+def lift_ended(archive: Archive, session: Session, today: date) -> list[int]:
+    """Lift the holds of closed requests whose last day is over; returns them.  today: in the city's zone."""
+    over = select(hold.c.id, hold.c.until_on).where(
+        hold.c.kind == HoldKind.CLOSED_REQUEST.value, hold.c.state == HoldState.ACTIVE.value, hold.c.until_on < today
+    )
+    rows = session.execute(over.order_by(hold.c.id).with_for_update()).all()
+    for row in rows:
+        _lift(archive, session, row.id, None)
+        facts = {"until": row.until_on.isoformat()}
+        archive.record_act(session, "hold.lift", "hold", row.id, facts=facts)
+    return [int(row.id) for row in rows]
 
 
-def show_hold(archive: Archive, session: Session, hold_id: int) -> dict[str, Any]:
-    """One hold with its reason and the ids of its members; raises NotFound."""
-    found = next((one for one in list_holds(session, lifted=True) if one["id"] == hold_id), None)
-    if found is None:
-        raise NotFound(noun="hold", name=f"H{hold_id}")
-    row = session.execute(select(hold).where(hold.c.id == hold_id)).mappings().one()
-    members = select(hold_member.c.record_id).where(hold_member.c.hold_id == hold_id).order_by(hold_member.c.record_id)
-    names = {
-        key: session.execute(select(person.c.name).where(person.c.id == row[key])).scalar()
-        for key in ("placed_by", "lifted_by")
-    }
-    return {
-        **found,
-        **names,
-        "reason": read_text(session, archive.vault, row["reason_payload_id"]),
-        "records": list(session.execute(members).scalars()),
-    }
+def _lift(archive: Archive, session: Session, hold_id: int, person_id: int | None) -> None:
+    values = {"state": HoldState.LIFTED.value, "lifted_at": archive.now(), "lifted_by": person_id}
+    session.execute(update(hold).where(hold.c.id == hold_id).values(values))
+    members = session.execute(select(hold_member.c.record_id).where(hold_member.c.hold_id == hold_id)).scalars()
+    outbox.enqueue(session, OutboxKind.INDEX, members, archive.now())
 
 
 def holds_of_record(session: Session, record_id: int) -> list[int]:

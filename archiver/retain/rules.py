@@ -2,8 +2,9 @@
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from archiver.archive import Archive
 from archiver.errors import UsageError
 from archiver.retain.series import find_series
 from schema.db.retain import classification_rule
-from schema.vocab import Role
+from schema.vocab import CustodianKind, Direction, Kind, Platform, Role, Visibility
 
 CONDITIONS = (
     "source",
@@ -25,28 +26,125 @@ CONDITIONS = (
     "kind",
     "custodian",
     "custodian_kind",
+    "custodian_title",
+    "department",
+    "body",
+    "thread",
     "direction",
     "visibility",
     "words",
 )
+_CLOSED: dict[str, type[StrEnum]] = {
+    "platform": Platform,
+    "kind": Kind,
+    "custodian_kind": CustodianKind,
+    "direction": Direction,
+    "visibility": Visibility,
+}
+
+Stems = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRule:
+    """A rule as a file states it; series: key or code as written there."""
+
+    position: int
+    series: str
+    conditions: Mapping[str, Sequence[str]]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: every condition that is given holds; words: any of them occurs (by stem)."""
+    """One rule: every condition that is given holds; of the values of one condition any.
+
+    stems: single words, phrases: words that follow each other; one of them occurs in title or text.
+    threads: native ids and titles of threads, as written and by stem: one is the thread's id, or all its words are in
+    the thread's title.
+    """
 
     id: int
     series_id: int
     position: int
     conditions: Mapping[str, frozenset[str]]
-    stems: frozenset[str]
+    stems: frozenset[str] = frozenset()
+    phrases: tuple[Stems, ...] = ()
+    threads: tuple[tuple[str, Stems], ...] = ()
 
-    def fits(self, facts: Mapping[str, str], text: str) -> bool:
+    @property
+    def reads_content(self) -> bool:
+        """Whether the rule needs the record's content, which is sealed."""
+        return bool(self.stems or self.phrases or self.threads)
+
+    def fits(self, facts: Mapping[str, str | tuple[str, ...]], text: str) -> bool:
         """Whether the rule fits a record: facts by condition name, text as tokens are cut from it."""
+        return self.may_fit(facts) and (not self.reads_content or self._fits_content(facts, text))
+
+    def may_fit(self, facts: Mapping[str, str | tuple[str, ...]]) -> bool:
+        """Whether every condition holds that needs no content."""
         for name, allowed in self.conditions.items():
-            if facts.get(name, "").casefold() not in allowed:
+            value = facts.get(name, "")
+            values = (value,) if isinstance(value, str) else value
+            if not any(one.casefold() in allowed for one in values):
                 return False
-        return not self.stems or not self.stems.isdisjoint(map(tokens.stem, tokens.words(text)))
+        return True
+
+    def _fits_content(self, facts: Mapping[str, str | tuple[str, ...]], text: str) -> bool:
+        if self.threads and not self._fits_thread(str(facts.get("thread_id", "")), str(facts.get("thread_title", ""))):
+            return False
+        if not (self.stems or self.phrases):
+            return True
+        found = tokens.stems(tokens.words(text))
+        return not self.stems.isdisjoint(found) or any(_follows(phrase, found) for phrase in self.phrases)
+
+    def _fits_thread(self, thread_id: str, title: str) -> bool:
+        words = set(tokens.stems(tokens.words(title)))
+        return any(
+            (thread_id != "" and thread_id == written) or (stems and words.issuperset(stems))
+            for written, stems in self.threads
+        )
+
+
+def _follows(phrase: Stems, found: Sequence[str]) -> bool:
+    return any(tuple(found[at : at + len(phrase)]) == phrase for at, stem in enumerate(found) if stem == phrase[0])
+
+
+def read_rules(path: Path) -> list[ParsedRule]:
+    """The `[[rule]]` tables of a TOML file in order; raises UsageError naming the rule that is wrong."""
+    try:
+        entries = tomllib.loads(path.read_text("utf-8")).get("rule", [])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(problem=f"{path.name} cannot be read: {error}", where=str(path)) from None
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise UsageError(problem=f"{path.name} has no [[rule]] tables", where=str(path))
+    if not entries:
+        raise UsageError(problem=f"{path.name} has no [[rule]] in it; the rules in force stay", where=str(path))
+    return [_parsed(position, entry, path) for position, entry in enumerate(entries, 1)]
+
+
+def _parsed(position: int, entry: Mapping[str, Any], path: Path) -> ParsedRule:
+    conditions = {name: _list(entry[name]) for name in CONDITIONS if name in entry}
+    problem = None
+    if unknown := sorted(set(entry) - set(CONDITIONS) - {"series", "reason"}):
+        problem = f"unknown key {unknown[0]}"
+    elif "series" not in entry or not conditions:
+        problem = "a rule has `series` and at least one condition"
+    for name, values in conditions.items():
+        known = [one.value for one in _CLOSED[name]] if name in _CLOSED else None
+        if not values:
+            problem = f"{name} has no value"
+        elif name == "words" and (empty := [one for one in values if not tokens.words(one)]):
+            problem = f"{empty[0]!r} has no word in it"
+        elif known and (strange := [one for one in values if one.casefold() not in known]):
+            problem = f"{name} is never {strange[0]!r}; it is one of {', '.join(known)}"
+    if problem:
+        raise UsageError(problem=f"rule {position}: {problem}", where=str(path))
+    return ParsedRule(position, str(entry["series"]), conditions, str(entry.get("reason", ""))[:400])
+
+
+def _list(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def import_rules(archive: Archive, session: Session, actor: Actor, path: Path) -> int:
@@ -55,43 +153,25 @@ def import_rules(archive: Archive, session: Session, actor: Actor, path: Path) -
     Raises UsageError naming the rule that is wrong, NotFound for an unknown series, Refused.
     """
     require(actor, Role.RECORDS_OFFICER)
-    try:
-        entries = tomllib.loads(path.read_text("utf-8")).get("rule", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(problem=f"{path.name} cannot be read: {error}", where=str(path)) from None
+    parsed = read_rules(path)
     edition = (session.execute(select(func.max(classification_rule.c.edition))).scalar() or 0) + 1
-    rows = []
-    for position, entry in enumerate(entries, 1):
-        conditions = {name: _list(entry[name]) for name in CONDITIONS if name in entry}
-        unknown = sorted(set(entry) - set(CONDITIONS) - {"series", "reason"})
-        if unknown or "series" not in entry or not conditions:
-            problem = f"unknown key {unknown[0]}" if unknown else "a rule has `series` and at least one condition"
-            raise UsageError(problem=f"rule {position}: {problem}", where=str(path))
-        rows.append(
-            {
-                "edition": edition,
-                "position": position,
-                "series_id": find_series(session, entry["series"]).id,
-                "conditions": json.dumps(conditions, sort_keys=True, ensure_ascii=False),
-                "reason": str(entry.get("reason", ""))[:400],
-            }
-        )
+    rows = [
+        {
+            "edition": edition,
+            "position": one.position,
+            "series_id": find_series(session, one.series).id,
+            "conditions": json.dumps(one.conditions, sort_keys=True, ensure_ascii=False),
+            "reason": one.reason,
+        }
+        for one in parsed
+    ]
     ended = update(classification_rule).where(classification_rule.c.ended_at.is_(None))
     session.execute(ended.values(ended_at=archive.now()))
     if rows:
         session.execute(insert(classification_rule), rows)
-    archive.record_act(
-        session,
-        "rules.import",
-        "classification_rule",
-        actor_id=actor.id,
-        facts={"edition": edition, "rules": len(rows)},
-    )
+    facts = {"edition": edition, "rules": len(rows)}
+    archive.record_act(session, "rules.import", "classification_rule", actor_id=actor.id, facts=facts)
     return len(rows)
-
-
-def _list(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def rules_in_force(session: Session) -> list[Rule]:
@@ -101,16 +181,40 @@ def rules_in_force(session: Session) -> list[Rule]:
         .where(classification_rule.c.ended_at.is_(None))
         .order_by(classification_rule.c.position)
     ).mappings()
-    return [_rule(dict(row)) for row in rows]
+    return [_rule(row["id"], row["series_id"], row["position"], json.loads(row["conditions"])) for row in rows]
 
 
-def _rule(row: dict[str, Any]) -> Rule:
-    conditions = json.loads(row["conditions"])
-    stems = frozenset(tokens.stem(token) for word in conditions.pop("words", ()) for token in tokens.words(word))
-    folded = {name: frozenset(value.casefold() for value in values) for name, values in conditions.items()}
-    return Rule(row["id"], row["series_id"], row["position"], folded, stems)
+def rules_to_try(session: Session, parsed: Iterable[ParsedRule]) -> list[Rule]:
+    """Rules of a file as if they were in force, to see what they would do; id: the negative position.
+
+    Raises NotFound for an unknown series.
+    """
+    return [_rule(-one.position, find_series(session, one.series).id, one.position, one.conditions) for one in parsed]
 
 
-def first_fit(rules: Sequence[Rule], facts: Mapping[str, str], text: str) -> Rule | None:
+def _rule(rule_id: int, series_id: int, position: int, conditions: Mapping[str, Sequence[str]]) -> Rule:
+    written = dict(conditions)
+    words = [tuple(tokens.stems(tokens.words(one))) for one in written.pop("words", ())]
+    threads = tuple((one, tuple(tokens.stems(tokens.words(one)))) for one in written.pop("thread", ()))
+    return Rule(
+        rule_id,
+        series_id,
+        position,
+        {name: frozenset(value.casefold() for value in values) for name, values in written.items()},
+        frozenset(one[0] for one in words if len(one) == 1),
+        tuple(one for one in words if len(one) > 1),
+        threads,
+    )
+
+
+def first_fit(rules: Sequence[Rule], facts: Mapping[str, str | tuple[str, ...]], text: str) -> Rule | None:
     """The first rule that fits, None where none does."""
     return next((rule for rule in rules if rule.fits(facts, text)), None)
+
+
+def fit_without_content(rules: Sequence[Rule], facts: Mapping[str, str | tuple[str, ...]]) -> tuple[Rule | None, bool]:
+    """The first rule that fits whatever the content says, and whether that is sure without reading the content."""
+    for rule in rules:
+        if rule.may_fit(facts):
+            return (None, False) if rule.reads_content else (rule, True)
+    return None, True

@@ -1,19 +1,19 @@
 """Series as the city adopted them, the built-in ones, and schedule editions copied into the database."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from archiver.access import Actor, require
 from archiver.archive import Archive
-from archiver.errors import AlreadyExists, NotFound, UsageError
-from archiver.retain.dates import due_date
+from archiver.errors import AlreadyAdopted, NotFound
 from schema.canonical import canonical_json
-from schema.db.retain import retention_schedule, retention_tag, series
+from schema.db.retain import retention_schedule, series
 from schema.law import loader
 from schema.law.shapes import RetentionScheduleEdition, SeriesRule
 from schema.vocab import DispositionAction, PeriodKind, PeriodUnit, Role, Trigger
@@ -30,6 +30,7 @@ OWN_RECORDS = {
     "disposition": "Dispositions and their certificates",
     "audit_event": "Audit events",
     "job_run": "Job reports",
+    "backup": "Backups and restores",
 }
 """The archive's own records, by table: each has a series of its own, never due until the city confirms a period."""
 
@@ -52,6 +53,10 @@ class AdoptedSeries:
     period_verified: bool
     trigger_verified: bool
     confirmed: bool
+    schedule_id: int | None = None
+    keep_threads: bool = False
+    ended: bool = False
+    replaced_by: int | None = None
 
 
 def make_built_in(session: Session) -> None:
@@ -77,34 +82,56 @@ def make_built_in(session: Session) -> None:
     )
 
 
-def adopt(archive: Archive, session: Session, actor: Actor, edition: str, adopted_on: date) -> int:
+def adopt(
+    archive: Archive,
+    session: Session,
+    actor: Actor,
+    edition: str,
+    adopted_on: date,
+    *,
+    notified_on: date | None = None,
+) -> int:
     """Copy a published edition into the database as the city's own; returns how many series it has.
 
+    notified_on: the day on which the State Archives were told.
     Raises NotFound for an unknown edition, AlreadyExists when it is adopted, Refused.
     """
-    require(actor, Role.RECORDS_OFFICER, Role.ADMINISTRATOR)
+    published = published_edition(edition)
+    values = {
+        "edition": edition,
+        "jurisdiction": published.jurisdiction,
+        "title": published.title[:300],
+        "version": published.version[:300],
+        "adopted_on": adopted_on,
+        "notified_on": notified_on,
+    }
+    return adopt_rows(archive, session, actor, values, [_row(rule) for rule in published.series])
+
+
+def published_edition(edition: str) -> RetentionScheduleEdition:
+    """An edition that ships with the program; raises NotFound."""
     try:
-        published = loader.schedule(edition)
+        return loader.schedule(edition)
     except LookupError:
         raise NotFound(noun="schedule edition", name=edition) from None
-    if session.execute(select(retention_schedule.c.id).where(retention_schedule.c.edition == edition)).first():
-        raise AlreadyExists(noun="adopted schedule", name=edition)
-    rows = [_row(rule) for rule in published.series]
-    schedule_id = int(
-        session.execute(
-            insert(retention_schedule)
-            .values(
-                edition=edition,
-                jurisdiction=published.jurisdiction,
-                title=published.title[:300],
-                version=published.version[:300],
-                adopted_on=adopted_on,
-                adopted_by=actor.id,
-                digest=sha256(canonical_json(rows)).digest(),
-            )
-            .returning(retention_schedule.c.id)
-        ).scalar_one()
-    )
+
+
+def adopt_rows(
+    archive: Archive, session: Session, actor: Actor, schedule: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """Write an edition and its series as adopted; returns how many series.
+
+    schedule: columns of `retention_schedule`.  rows: columns of `series`, `key` within the edition.
+    Raises AlreadyExists, Refused.
+    """
+    require(actor, Role.RECORDS_OFFICER, Role.ADMINISTRATOR)
+    edition = schedule["edition"]
+    if find_schedule(session, edition) is not None:
+        raise AlreadyAdopted(noun="adopted schedule", name=edition)
+    digest = sha256(canonical_json([dict(one) for one in rows])).digest()
+    values = {**schedule, "adopted_by": actor.id, "digest": digest}
+    new = insert(retention_schedule).values(values).returning(retention_schedule.c.id)
+    schedule_id = int(session.execute(new).scalar_one())
     if rows:
         session.execute(
             insert(series), [{**row, "schedule_id": schedule_id, "key": f"{edition}:{row['key']}"} for row in rows]
@@ -113,6 +140,13 @@ def adopt(archive: Archive, session: Session, actor: Actor, edition: str, adopte
         session, "schedule.adopt", "retention_schedule", schedule_id, actor_id=actor.id, facts={"series": len(rows)}
     )
     return len(rows)
+
+
+def find_schedule(session: Session, edition: str) -> dict[str, Any] | None:
+    """An edition as the city adopted it."""
+    chosen = select(retention_schedule).where(retention_schedule.c.edition == edition)
+    row = session.execute(chosen).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 def _row(rule: SeriesRule) -> dict[str, Any]:
@@ -127,6 +161,7 @@ def _row(rule: SeriesRule) -> dict[str, Any]:
         "trigger": rule.trigger.value,
         "action": rule.disposition.value,
         "statute": rule.statute,
+        "classification": rule.classification[:300] if rule.classification else None,
         "title_verified": rule.title_verified,
         "period_verified": rule.period_verified,
         # The latest of several events would count, and an adopted series has one: a person must weigh it.
@@ -134,45 +169,15 @@ def _row(rule: SeriesRule) -> dict[str, Any]:
     }
 
 
-def confirm(archive: Archive, session: Session, actor: Actor, key: str, edition: str) -> None:
-    """A records officer confirms title, period and trigger of a series against the city's adopted edition.
-
-    edition: where it stands, as the officer read it (edition and page).  Tags of the series get their due dates.
-    Raises NotFound, Refused, UsageError where the edition has no period that could be confirmed.
-    """
-    require(actor, Role.RECORDS_OFFICER)
-    found = find_series(session, key)
-    confirmed = replace(found, confirmed=True)
-    if not (rule := due_date(confirmed, None, archive.city.fiscal_year_end)).ready:
-        raise UsageError(problem=f"{found.key} cannot be confirmed as it stands: {rule.explanation}")
-    today = date.fromordinal(date(1970, 1, 1).toordinal() + archive.now() // 86_400_000)
-    session.execute(
-        update(series)
-        .where(series.c.id == found.id)
-        .values(confirmed_by=actor.id, confirmed_on=today, confirmed_edition=edition[:200])
-    )
-    _date_tags(session, confirmed, archive.city.fiscal_year_end)
-    archive.record_act(session, "schedule.confirm", "series", found.id, actor_id=actor.id, text=edition)
-
-
-def _date_tags(session: Session, rule: AdoptedSeries, fiscal_year_end: tuple[int, int]) -> None:
-    """Give the current tags of a series the dates that it now allows, one statement for each trigger date."""
-    current = (retention_tag.c.series_id == rule.id) & retention_tag.c.ended_at.is_(None)
-    days = session.execute(select(retention_tag.c.trigger_on).where(current).distinct()).scalars().all()
-    for day in days:
-        due_on = due_date(rule, day, fiscal_year_end).date
-        same = retention_tag.c.trigger_on.is_not_distinct_from(day)
-        session.execute(update(retention_tag).where(current, same).values(due_on=due_on))
-
-
 def find_series(session: Session, key: str) -> AdoptedSeries:
-    """A series by key, by its key within an edition, or by code; raises NotFound."""
+    """A series by key, by its key within an edition, or by code: living ones and the newest first; raises NotFound."""
     wanted = (
         (series.c.key == key)
         | series.c.key.like(f"%:{_escaped(key)}", escape="\\")
         | ((series.c.code == key) & (series.c.code != ""))
     )
-    row = session.execute(select(series).where(wanted).order_by(series.c.id.desc())).mappings().first()
+    best = ((series.c.key == key).desc(), series.c.ended_at.is_(None).desc(), series.c.id.desc())
+    row = session.execute(select(series).where(wanted).order_by(*best)).mappings().first()
     if row is None:
         raise NotFound(noun="series", name=key)
     return _series(dict(row))
@@ -202,8 +207,31 @@ def _series(row: dict[str, Any]) -> AdoptedSeries:
         title_verified=bool(row["title_verified"]),
         period_verified=bool(row["period_verified"]),
         trigger_verified=bool(row["trigger_verified"]),
-        confirmed=row["confirmed_by"] is not None,
+        confirmed=row.get("confirmed_by") is not None,
+        schedule_id=row.get("schedule_id"),
+        keep_threads=bool(row.get("keep_threads")),
+        ended=row.get("ended_at") is not None,
+        replaced_by=row.get("replaced_by"),
     )
+
+
+def series_of(session: Session, edition: str) -> list[AdoptedSeries]:
+    """The series of an edition, also ended ones: as adopted, else as published with negative ids; raises NotFound."""
+    schedule = find_schedule(session, edition)
+    if schedule is not None:
+        return [one for one in all_series(session) if one.schedule_id == schedule["id"]]
+    rules = published_edition(edition).series
+    return [_series({**_row(one), "id": -at, "key": f"{edition}:{one.key}"}) for at, one in enumerate(rules, 1)]
+
+
+def current_of(every: Mapping[int, AdoptedSeries], series_id: int) -> AdoptedSeries | None:
+    """The living series that stands in the place of a series today (itself while it lives); None where none does."""
+    seen: set[int] = set()
+    one = every.get(series_id)
+    while one is not None and one.ended and one.id not in seen:
+        seen.add(one.id)
+        one = every.get(one.replaced_by) if one.replaced_by is not None else None
+    return None if one is None or one.ended else one
 
 
 def adopted_schedules(session: Session) -> list[dict[str, Any]]:

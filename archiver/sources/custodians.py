@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from archiver.access import Actor, require
@@ -40,6 +40,21 @@ def custodian_id(session: Session, name: str) -> int:
     if found is None:
         raise NotFound(noun="custodian", name=name)
     return int(found)
+
+
+def end_custodian(archive: Archive, session: Session, actor: Actor, name: str, on: date | None) -> None:
+    """Note the last day on which someone holds data in that capacity, the latest that is told; None: it was an error.
+
+    Raises NotFound, Refused.
+    """
+    require(actor, Role.ADMINISTRATOR, Role.CLERK, Role.RECORDS_OFFICER)
+    found = custodian_id(session, name)
+    told = session.execute(select(custodian.c.ended_on).where(custodian.c.id == found)).scalar()
+    if on is not None and told is not None and told >= on:
+        return
+    session.execute(update(custodian).where(custodian.c.id == found).values(ended_on=on))
+    facts = {"on": on.isoformat() if on else None}
+    archive.record_act(session, "custodian.end", "custodian", found, actor_id=actor.id, facts=facts)
 
 
 def list_custodians(session: Session) -> list[dict[str, object]]:

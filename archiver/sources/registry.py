@@ -57,10 +57,13 @@ def add_source(
     """Add a source: the city's own unless a declaration is named.
 
     settings: as written by a person; secret ones are references (env:, file:, keyring:) or are sealed.
+    The name of a removed source of the same connector and subject takes that source up again, so that what was
+    collected from it is known and what was destroyed stays destroyed (promise 14).
     Raises UsageError for an unknown connector or setting, AlreadyExists, NotFound, Refused.
     """
     require(actor, Role.ADMINISTRATOR, Role.CLERK, Role.RECORDS_OFFICER)
-    if session.execute(select(source.c.id).where(source.c.name == name)).first():  # a removed one keeps its name
+    before = session.execute(select(source).where(source.c.name == name)).mappings().one_or_none()
+    if before is not None and before["removed_at"] is None:
         raise AlreadyExists(noun="source", name=name)
     info = info_of(connector)
     plain, secrets = _checked(info, settings)
@@ -83,11 +86,23 @@ def add_source(
         "added_at": archive.now(),
         "added_by": actor.id,
     }
-    new = int(session.execute(insert(source).values(values).returning(source.c.id)).scalar_one())
+    new = _stored(session, before, values)
     for key, value in secrets.items():
         set_credential(archive, session, new, key, value)
-    archive.record_act(session, "source.add", "source", new, actor_id=actor.id, facts={"connector": connector})
+    facts = {"connector": connector, "again": before is not None}
+    archive.record_act(session, "source.add", "source", new, actor_id=actor.id, facts=facts)
     return new
+
+
+def _stored(session: Session, before: Mapping[Any, Any] | None, values: Mapping[str, Any]) -> int:
+    """Store a new source, or take up the removed one of that name where it is the same one."""
+    if before is None:
+        return int(session.execute(insert(source).values(values).returning(source.c.id)).scalar_one())
+    if any(before[key] != values[key] for key in ("connector", "account_id", "device_id")):
+        raise AlreadyExists(noun="source", name=before["name"])  # a removed one keeps its name
+    again = {**values, "active": True, "removed_at": None}
+    session.execute(update(source).where(source.c.id == before["id"]).values(again))
+    return int(before["id"])
 
 
 def info_of(connector: str) -> ConnectorInfo:

@@ -32,11 +32,11 @@ RULE = f'{{"words": ["plow"], {VISIBLE}}}'
 
 KILLED = """
 import os
-from archiver import pipeline
+from archiver.pipeline import batches, run as runs
 from connectors.imap_mailbox import run
 from connectors.sms_backup import connector
 
-pages = pipeline._sheltered
+pages = runs._sheltered
 
 def killed(*arguments):
     for number, page in enumerate(pages(*arguments)):
@@ -44,7 +44,7 @@ def killed(*arguments):
             os.kill(os.getpid(), 9)
         yield page
 
-pipeline._sheltered, pipeline.PATIENCE_S = killed, -1.0
+runs._sheltered, batches.PATIENCE_S = killed, -1.0
 run.PAGE_ITEMS = connector.PAGE_ITEMS = 7
 from archiver.cli.main import main
 main(["collect", "pat"])

@@ -32,6 +32,9 @@ def test_a_hold_by_list_names_its_records_and_reason(tmp_path: Path, monkeypatch
         "state": "active",
         "matter": "Doe v. City",
         "members": 2,
+        "standing": False,
+        "families": False,
+        "destroyed_earlier": 0,
     }
     (listed,) = town.ok("hold", "list")["holds"]
     assert (listed["id"], listed["members"], listed["state"]) == ("H1", 2, "active")

@@ -47,7 +47,7 @@ def test_a_period_that_the_edition_does_not_give_cannot_be_confirmed(
     town = Town(tmp_path, monkeypatch)
     town.ok("schedule", "adopt", EDITION, "--on", "2026-01-05")
     said = town.run("schedule", "confirm", "city-website-content", "--edition", "page 9")
-    assert said.code == 2 and "isn't known" in said.err
+    assert said.code == 2 and "schedule amend" in said.err and "not known" in said.err
     assert town.run("schedule", "confirm", "unscheduled", "--edition", "x").code == 2
     assert town.run("schedule", "confirm", "no-such", "--edition", "x").code == 2
     confirmed = town.ok("schedule", "confirm", "correspondence-general", "--edition", "March 2021, page 12")

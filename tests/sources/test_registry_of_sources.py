@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.contract import Page
 from tests.fixtures.city import Town
+from tests.fixtures.replay import post
 
 
 def test_a_secret_setting_is_sealed_and_a_reference_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,14 +48,30 @@ def test_a_source_that_cannot_work_is_refused_when_it_is_added(
 
 
 def test_a_removed_source_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its records are still found under it, so that the name is not given away."""
+    """Its records are still found under it, so that the name is not given to another connector or account."""
     town = Town(tmp_path, monkeypatch)
     town.source("web")
     town.ok("source", "remove", "web", "--reason", "site closed")
     assert town.ok("source", "list")["sources"] == []
-    said = town.run("source", "add", "web", "replay", "--set", "script=web")
-    assert said.code == 2 and "already" in said.err
     assert town.run("collect", "web").code == 2
+    (tmp_path / "mail").mkdir()
+    town.ok("account", "add", "page", "--platform", "website", "--ownership", "city")
+    other = ("source", "add", "web", "mail_files", "--set", f"path={tmp_path / 'mail'}")
+    of_another = ("source", "add", "web", "replay", "--set", "script=web", "--account", "page")
+    for command in (other, of_another):
+        said = town.run(*command)
+        assert said.code == 2 and "already" in said.err, command
+
+
+def test_a_removed_source_can_be_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Added again it is the same source: what was collected from it is known, so nothing comes in twice."""
+    town = Town(tmp_path, monkeypatch)
+    town.source("web", Page(items=(post("1", "Plow schedule"),)))
+    assert town.collect("web")["new_records"] == 1
+    town.ok("source", "remove", "web", "--reason", "site closed")
+    town.ok("source", "add", "web", "replay", "--set", "script=web")
+    assert [one["name"] for one in town.ok("source", "list")["sources"]] == ["web"]
+    assert town.collect("web")["new_records"] == 0
 
 
 def test_names_and_terms_are_unique(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
