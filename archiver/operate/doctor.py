@@ -14,10 +14,14 @@ from archiver import outbox
 from archiver.archive import CONFIG, Archive
 from archiver.clock import printed
 from archiver.index.extract.extractor import sandbox_level
+from archiver.operate.backup_expiry import list_backups
+from archiver.retain.hold_listing import unfinished_holds
+from archiver.retain.hold_notices import unanswered
 from schema.db.audit import audit_event
+from schema.db.backup import restore
 from schema.db.hold import hold
 from schema.db.index import outbox as outbox_table
-from schema.vocab import HoldState
+from schema.vocab import HoldKind, HoldState
 
 OK, NOTE, WARNING, FAILED = "ok", "note", "warning", "failed"
 
@@ -53,7 +57,9 @@ def examine(archive: Archive) -> Iterator[Finding]:
     )
     yield from _extraction()
     yield from _facts(archive)
+    yield from _holds(archive)
     yield from _acts(archive)
+    yield from _copies(archive)
     if archive.city.for_tests:
         yield Finding(
             "clock",
@@ -185,16 +191,8 @@ def _facts(archive: Archive) -> Iterator[Finding]:
             "Find out who changed the database, then run `archiver upgrade`, which puts them back.",
         )
     with archive.reading() as session:
-        placing = session.execute(select(hold.c.id).where(hold.c.state == HoldState.PLACING.value)).scalars().all()
         waiting = outbox.waiting(session)
         oldest = session.execute(select(func.min(outbox_table.c.written_at))).scalar()
-    for hold_id in placing:
-        yield Finding(
-            "holds",
-            WARNING,
-            f"H{hold_id} is being placed, or was left so by a crash: nothing is destroyed meanwhile",
-            "Place it again with `archiver hold place`; it goes on.",
-        )
     late = oldest is not None and archive.now() - oldest > _HOUR
     text = f"{waiting} batches wait to be indexed" if waiting else "the index is up to date"
     yield Finding(
@@ -202,9 +200,46 @@ def _facts(archive: Archive) -> Iterator[Finding]:
     )
 
 
+def _holds(archive: Archive) -> Iterator[Finding]:
+    with archive.reading() as session:
+        unfinished = unfinished_holds(session)
+        behind = session.execute(
+            select(hold.c.id).where(
+                hold.c.state == HoldState.ACTIVE.value, hold.c.evaluated_to < archive.now() - 24 * _HOUR
+            )
+        )
+        late = sorted(behind.scalars())
+        open_notices = unanswered(session)
+    for hold_id, kind in unfinished:
+        if kind == HoldKind.HALT.value:
+            yield Finding(
+                "holds", WARNING, f"every destruction is halted (H{hold_id})", "`archiver dispose halt --end` ends it."
+            )
+            continue
+        yield Finding(
+            "holds",
+            WARNING,
+            f"H{hold_id} is being placed, or was left so by a crash: nothing is destroyed meanwhile",
+            f"Run `archiver hold place --resume H{hold_id}`; it goes on.",
+        )
+    for hold_id in late:
+        text = f"H{hold_id} was not evaluated for a day: what was collected since is not destroyed"
+        yield Finding("holds", WARNING, text, "Run `archiver nightly`; the scheduler does it by itself.")
+    for hold_id, one in open_notices.items():
+        text = f"{one.count} of the notices of H{hold_id} are unanswered, the oldest since"
+        yield Finding(
+            "hold notices",
+            WARNING,
+            f"{text} {printed(one.since, archive.city.timezone)}",
+            f"`archiver hold show H{hold_id}` names them; `archiver hold notice H{hold_id}` asks again.",
+        )
+
+
 def _acts(archive: Archive) -> Iterator[Finding]:
     """When the archive was last verified and backed up, as the audit log says."""
-    for act, days, command in (("verify", _VERIFY_DAYS, "verify"), ("backup", _BACKUP_DAYS, "backup")):
+    by_itself = "Run `archiver verify`; the scheduler does it by itself."
+    each_night = "Run `archiver backup DIR --keys KEYDIR`, best each night (docs/operations.md)."
+    for act, days, action in (("verify", _VERIFY_DAYS, by_itself), ("backup", _BACKUP_DAYS, each_night)):
         with archive.reading() as session:
             last = session.execute(
                 select(audit_event.c.at, audit_event.c.outcome)
@@ -212,16 +247,42 @@ def _acts(archive: Archive) -> Iterator[Finding]:
                 .order_by(audit_event.c.id.desc())
                 .limit(1)
             ).one_or_none()
-        subject, action = f"last {act}", f"Run `archiver {command}`; the scheduler does it by itself."
+        subject = f"last {act}"
         if last is None:
             yield Finding(subject, WARNING, "never", action)
             continue
         when = printed(last.at, archive.city.timezone)
         if last.outcome != "ok":
-            yield Finding(
-                subject, FAILED, f"{when}: {last.outcome}", f"Run `archiver {command}` and read what it says."
-            )
+            yield Finding(subject, FAILED, f"{when}: {last.outcome}", f"{action} Read what it says.")
         elif archive.now() - last.at > days * 24 * _HOUR:
             yield Finding(subject, WARNING, when, action)
         else:
             yield Finding(subject, OK, when)
+
+
+def _copies(archive: Archive) -> Iterator[Finding]:
+    """Backups that should have gone, that are gone, that open only with an old key; a restore that waits."""
+    entries = list_backups(archive)
+    for one in entries:
+        if one.expired:
+            text = f"B{one.id} in {one.place} was to be removed on {one.expires_on}: what was destroyed lives on in it"
+            yield Finding("backups", WARNING, text, "Run `archiver backup --prune`, with its disks mounted.")
+        elif one.there is False:
+            text = f"B{one.id} is no longer in {one.place} and {one.keys_place}"
+            yield Finding("backups", WARNING, text, "Find out who removed it, and back up again.")
+    if entries and entries[0].old_master:
+        yield Finding(
+            "backup key",
+            WARNING,
+            "every backup was taken before `archiver key rotate`: it opens only with the old master key",
+            "Run `archiver backup DIR --keys KEYDIR` now; then the old key can go with the old backups.",
+        )
+    with archive.reading() as session:
+        waiting = session.execute(select(restore.c.restored_at).where(restore.c.confirmed_at.is_(None))).scalars().all()
+    for restored_at in waiting:
+        yield Finding(
+            "restore",
+            WARNING,
+            f"restored {printed(restored_at, archive.city.timezone)}, not confirmed: nothing is destroyed",
+            "A records officer looks at `archiver restore confirm`, then confirms it with --reason.",
+        )

@@ -52,7 +52,7 @@ def initialise(folder: Path, city: City, *, key_file: Path | None = None, databa
     key_path = key_file or folder / "keys" / "master.key"
     if not key_path.exists():
         write_key_file(key_path, new_master_key())
-    _write_config(folder, key_file, database)
+    write_config(folder, key_file, database)
     (folder / "archive.lock").touch(mode=0o600)
     config = configuration.load(folder / CONFIG)
     facts = Database(config.archive.database, folder)
@@ -81,7 +81,8 @@ def _check(city: City) -> None:
         raise UsageError(problem=f"no time zone {city.timezone}; write it like America/Chicago") from None
 
 
-def _write_config(folder: Path, key_file: Path | None, database: str | None) -> None:
+def write_config(folder: Path, key_file: Path | None, database: str | None) -> None:
+    """Write the config.toml of a new archive: where its facts and its master key are."""
     lines = ["# This machine only; the city's decisions are in the archive. See config.example.toml.", "[archive]"]
     lines.append(f'database = "{database or "sqlite:///archive.db"}"')
     lines += ["", "[keys]", f'master = "file:{key_file.resolve() if key_file else "keys/master.key"}"', ""]

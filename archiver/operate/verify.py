@@ -1,8 +1,9 @@
 """Verifying an archive: what it holds, who did what, what is held and tagged; in steps, with flat memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
@@ -188,10 +189,24 @@ def _note(archive: Archive, checked: fixity.Checked, findings: Findings, sealed:
                     findings.problem("content", broken.owner, broken.text)
 
 
+def _about(problems: Iterable[Problem]) -> dict[str, Any]:
+    """What the problems of sealed content, keys and tags concern, so that a disposition of other records may go on.
+
+    records: ids.  owners: kinds of other owners.  others: more than is named here.
+    """
+    named = [one.object for one in problems if one.check in ("content", "keys", "tags")]
+    records = sorted({int(one[1:]) for one in named if one[:1] == "R" and one[1:].isdecimal()})
+    rest = {one.split()[0] for one in named if not (one[:1] == "R" and one[1:].isdecimal())}
+    kinds = {kind.value for kind in OwnerKind}
+    return {"records": records, "owners": sorted(rest & kinds), "others": bool(rest - kinds)}
+
+
 def record_result(archive: Archive, result: Result, *, actor_id: int | None, part: Part | None) -> None:
     """Keep in the audit log that and how the archive was verified, for `doctor` and for dispositions."""
     failed = sorted({one.check for one in result.problems})
-    facts = {"part": list(part or (1, 1)), "failed": failed, "problems": len(result.problems)}
+    facts: dict[str, Any] = {"part": list(part or (1, 1)), "failed": failed, "problems": len(result.problems)}
+    if failed:
+        facts["about"] = _about(result.problems)
     with archive.unit() as session:
         archive.record_act(
             session, "verify", "archive", actor_id=actor_id, outcome="failed" if result.problems else "ok", facts=facts
