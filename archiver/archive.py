@@ -17,7 +17,7 @@ from archiver import config as configuration
 from archiver.audit import log
 from archiver.clock import Clock
 from archiver.database import Database, reserve
-from archiver.errors import NoArchive, WrongVersion
+from archiver.errors import NoArchive, UsageError, WrongVersion
 from archiver.vault import Vault
 from archiver.vault.keys import find_master, parse_key
 from archiver.vault.objects import ObjectStore
@@ -32,11 +32,25 @@ CONFIG = "config.toml"
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalStep:
+    """One signature under a disposition: who has the role, or the named persons, the first of them before deputies.
+
+    role: a Role's value.  logins: persons by login; the first is the approver, the others are deputies.
+    """
+
+    role: str = ""
+    logins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class City:
     """The city's decisions that every room needs, as of the newest edition.
 
     fiscal_year_end: (month, day).  holiday_options: local choices by holiday name.
     city_targets: business days by rule id.  closed_request_days: how long a closed request holds, None: not decided.
+    departments_answer: every record of a disposition needs an answer before it is approved.  approvers: in order.
+    resolution_needed: the council's resolution number is asked for.  cooling_off_days: between the last approval and
+    destruction, 0 allowed.  backup_days: after how many days the city removes a backup.
     """
 
     name: str
@@ -47,6 +61,11 @@ class City:
     holiday_options: Mapping[str, bool] = field(default_factory=dict)
     city_targets: Mapping[str, int] = field(default_factory=dict)
     closed_request_days: int | None = None
+    departments_answer: bool = False
+    approvers: tuple[ApprovalStep, ...] = (ApprovalStep("administrator"),)
+    resolution_needed: bool = False
+    cooling_off_days: int = 1
+    backup_days: int = 90
 
     def as_json(self) -> str:
         """The edition's settings as stored."""
@@ -57,6 +76,8 @@ class City:
         """The settings of a stored edition."""
         data = json.loads(text)
         data["fiscal_year_end"] = tuple(data["fiscal_year_end"])
+        if "approvers" in data:
+            data["approvers"] = tuple(ApprovalStep(one["role"], tuple(one["logins"])) for one in data["approvers"])
         return cls(**data)
 
 
@@ -128,7 +149,12 @@ class Archive:
         facts: Mapping[str, Any] | None = None,
         text: str | None = None,
     ) -> int:
-        """Write an audit event in the act's transaction; a person's own words are sealed beside it."""
+        """Write an audit event in the act's transaction; a person's own words are sealed beside it.
+
+        Raises UsageError where these words are empty: an act with a reason has one.
+        """
+        if text is not None and not text.strip():
+            raise UsageError(problem="say why in words; the reason is empty, and nothing was changed")
         digest, payload_id = None, None
         if text is not None:
             payload_id = reserve(session, "payload", 1)

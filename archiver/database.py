@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -191,10 +191,17 @@ def insert_many(session: Session, table: Table, rows: Sequence[Mapping[str, obje
     connection.exec_driver_sql(statement, list(map(itemgetter(*columns), rows)))
 
 
-def compact(session: Session) -> None:
-    """Move the WAL into the database file and empty it, as far as readers allow."""
-    with suppress(OperationalError):
+def compact(session: Session) -> DiskTrouble | None:
+    """Move the WAL into the database file and empty it, as far as readers allow.
+
+    Returns the disk's refusal, for whoever relies on an empty WAL; to all others the next checkpoint makes up for it.
+    """
+    try:
         session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    except OperationalError as error:
+        trouble = _disk_trouble(error)
+        return trouble if isinstance(trouble, DiskTrouble) else None
+    return None
 
 
 class IdPool:

@@ -22,6 +22,29 @@ class ArchiverError(Exception):
         return self.hint.format(**self.values)
 
 
+LISTS = {
+    "active source": "`archiver source list`",
+    "source": "`archiver source list`",
+    "series": "`archiver schedule show EDITION`",
+    "schedule edition": "`archiver schedule list`",
+    "adopted schedule": "`archiver schedule list`",
+    "record": "`archiver search QUERY --ids`",
+    "hold": "`archiver hold list --all`",
+    "disposition": "`archiver dispose list --all`",
+    "certificate": "`archiver dispose list --all`",
+    "custodian": "`archiver custodian list`",
+    "department with a source": "`archiver custodian list`",
+    "person": "`archiver person list`",
+    "body": "`archiver body list`",
+    "declaration": "`archiver declaration list`",
+    "request": "`archiver request list --closed`",
+    "job run": "`archiver jobs list`",
+    "audit event": "`archiver audit log`",
+    "finished backup at": "`archiver backup --list`",
+}
+"""What is not found -> the command that lists what there is."""
+
+
 class UsageError(ArchiverError):
     """{problem}"""
 
@@ -33,11 +56,26 @@ class NotFound(ArchiverError):
 
     code, exit_code, hint = "not_found", 2, "List what there is with the command's `list`."
 
+    @property
+    def advice(self) -> str:
+        """The command that lists what there is of that kind."""
+        listed = LISTS.get(str(self.values.get("noun")))
+        return f"{listed} lists what there is." if listed else self.hint
+
 
 class AlreadyExists(ArchiverError):
     """There is already a {noun} named {name}."""
 
     code, exit_code, hint = "already_exists", 2, "Choose another name."
+
+
+class AlreadyAdopted(AlreadyExists):
+    """The city has adopted {name} already."""
+
+    hint = (
+        "Nothing was changed. `archiver schedule amend` changes a series of it; "
+        "`archiver schedule supersede` puts another edition in its place."
+    )
 
 
 class Refused(ArchiverError):
@@ -106,6 +144,12 @@ class ConfigError(ArchiverError):
     code, exit_code, hint = "config", 2, "Correct the line named above; `archiver config check` tests it."
 
 
+class DecisionsError(ConfigError):
+    """{problem}"""
+
+    hint = "Correct it there; `archiver config decide FILE --dry-run` tests it, `--show` prints the decisions in force."
+
+
 class TestClockRefused(ArchiverError):
     """{variable} is set, but this archive was not made with `archiver init --for-tests`."""
 
@@ -119,5 +163,16 @@ class DiskTrouble(ArchiverError):
     code, exit_code, hint = (
         "disk",
         1,
-        "Free space on the archive's disk; the next run goes on where this one stopped, nothing is lost.",
+        "Free space on the archive's disk, or have it examined where there is enough; "
+        "the next run goes on where this one stopped, nothing is lost.",
+    )
+
+
+class FileTrouble(ArchiverError):
+    """A file or folder cannot be used: {reason}."""
+
+    code, exit_code, hint = (
+        "file",
+        1,
+        "Check that its folder exists and that you may read and write there, then run the command again.",
     )

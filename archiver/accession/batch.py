@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
+_NAMED = 20
+"""Records that a warning names."""
 
 
 @dataclass(slots=True)
@@ -63,5 +65,15 @@ class Prepared:
     reappeared: list[int] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
     tombstones_seen: list[int] = field(default_factory=list)
+    edited_again: list[int] = field(default_factory=list)
+    """Records that were destroyed, whole or in part, and edited at their source since: a person has to see it."""
     settled: dict[bytes, int] = field(default_factory=dict)
     """Parties by key whose ids another run had committed first; the preparer learns them for its next batches."""
+
+    def warnings(self) -> list[str]:
+        """What a person has to see of this batch."""
+        if not self.edited_again:
+            return []
+        named = ", ".join(f"R{one}" for one in self.edited_again[:_NAMED])
+        more = f" and {len(self.edited_again) - _NAMED} more" if len(self.edited_again) > _NAMED else ""
+        return [f"edited at the source after destruction, not read again: {named}{more}; a person should look there"]

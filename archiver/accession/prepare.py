@@ -72,6 +72,8 @@ class Preparer:
             elif before.destroyed:
                 out.counts.destroyed_earlier += 1
                 out.tombstones_seen.append(before.id)
+                if self._edited_since(item, before):
+                    out.edited_again.append(before.id)
             else:
                 self._again(state, before, owners.get(before.id), out)
         return out
@@ -145,9 +147,16 @@ class Preparer:
                 party_id = self._parties[self._party_key(party)]
                 linked.setdefault(party_id, {"record_id": record_id, "party_id": party_id, "role": party.role.value})
             out.record_parties.extend(linked.values())
-        known = KnownRecord(record_id, 0, facts["hidden"], destroyed=False, absent=False)
+        known = KnownRecord(record_id, 0, facts["hidden"], destroyed_at=None, absent=False)
         self._version(state, known, owner, facts, out)
         return known, owner
+
+    @staticmethod
+    def _edited_since(item: Item | Unreadable, before: KnownRecord) -> bool:
+        """Whether an item was edited after its record was destroyed, and no person was told of it."""
+        if not isinstance(item, Item) or item.edited is None:
+            return False
+        return item.edited.at > max(before.destroyed_at or 0, before.told_at or 0)
 
     def _again(self, state: _State, before: KnownRecord, owner: Owner | None, out: Prepared) -> None:
         """An item that is known: unchanged, in a new state, hidden, or back again."""
@@ -171,13 +180,27 @@ class Preparer:
             out.counts.unchanged += 1
             out.seen_again.append(before.id)
             return
+        if before.expunged_at is not None:
+            self._withheld(item, before, out)
+            return
         out.counts.new_versions += 1
         out.observations.append(self._observation(before.id, ObservationKind.EDITED))
         facts = self._facts(item, before.id, b"")
         self._version(state, before, owner, facts, out)
         out.edited.append({"b_id": before.id, "versions": before.versions})
 
-    def _observation(self, record_id: int, kind: ObservationKind) -> Row:
+    def _withheld(self, item: Item | Unreadable, before: KnownRecord, out: Prepared) -> None:
+        """A new state of a record of which a part was expunged: it would bring that part back, so a person decides."""
+        out.counts.destroyed_earlier += 1
+        out.seen_again.append(before.id)
+        edited = item.edited.at if isinstance(item, Item) and item.edited else None
+        if before.told_at is None or (edited is not None and edited > before.told_at):
+            evidence = "not read: a part of this record was expunged"
+            out.observations.append(self._observation(before.id, ObservationKind.EDITED, evidence))
+            out.edited_again.append(before.id)
+            before.told_at = self._origin.now
+
+    def _observation(self, record_id: int, kind: ObservationKind, evidence: str | None = None) -> Row:
         origin = self._origin
         return {
             "record_id": record_id,
@@ -185,7 +208,7 @@ class Preparer:
             "since": None,
             "observed_at": origin.now,
             "capture_id": origin.capture_id,
-            "evidence": None,
+            "evidence": evidence,
         }
 
     def _facts(self, item: Item | Unreadable, record_id: int, native_key: bytes) -> Row:

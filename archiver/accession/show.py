@@ -1,7 +1,7 @@
 """What a record is, for people: its states, parts, thread, observations, custody, and what stays of a destroyed one."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,17 +16,21 @@ from archiver.vault.payloads import ContentDestroyed, read_many, stream
 from schema.db.audit import audit_event
 from schema.db.capture import capture
 from schema.db.people import custodian, person
-from schema.db.record import component, observation, record, tombstone, version
+from schema.db.record import component, expunged_component, observation, record, tombstone, version
 from schema.db.retain import series
 from schema.db.sources import account, declaration, device, source
 from schema.vocab import ComponentRole, OwnerKind
 
 _CHUNK = 200
+_AGAIN = (tombstone.c.seen_again_at, tombstone.c.edited_again_at, tombstone.c.certificate)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A sealed part of a version: body, attachment or raw bytes.  size: bytes.  digest: salted, as in manifests."""
+    """A sealed part of a version: body, attachment or raw bytes.  size: bytes.  digest: salted, as in manifests.
+
+    expunged: its content was destroyed by an order; size and digest are what stays of it.
+    """
 
     id: int
     payload_id: int
@@ -36,6 +40,8 @@ class Part:
     digest: bytes
     name: str | None = None
     description: str | None = None
+    expunged: bool = False
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +106,42 @@ def _states(archive: Archive, session: Session, versions: Sequence[RowMapping]) 
     parts: dict[int, list[RowMapping]] = {}
     for row in rows:
         parts.setdefault(row["version_id"], []).append(row)
+    gone = expunged_components(session, [one["record_id"] for one in versions])
     bodies = read_many(
         session, archive.vault, OwnerKind.RECORD, [parts[one["id"]][0]["payload_id"] for one in versions]
     )
     return [
-        _state(one, parts[one["id"]], unpacked(bodies[parts[one["id"]][0]["payload_id"]]))
+        _state(one, parts[one["id"]], unpacked(bodies[parts[one["id"]][0]["payload_id"]]), gone)
         for one in versions
         if parts[one["id"]][0]["payload_id"] in bodies
     ]
 
 
-def _state(row: RowMapping, rows: Sequence[RowMapping], content: Mapping[str, Any]) -> State:
+def expunged_components(session: Session, record_ids: Collection[int]) -> set[int]:
+    """The components of records (a few hundred) whose content was destroyed by an order."""
+    chosen = select(expunged_component.c.component_id).where(expunged_component.c.record_id.in_(set(record_ids)))
+    return set(session.execute(chosen).scalars())
+
+
+def _state(row: RowMapping, rows: Sequence[RowMapping], content: Mapping[str, Any], gone: Collection[int]) -> State:
     names = iter(content.get("attachments", ()))
     parts = []
     for one in rows:
         role = ComponentRole(one["role"])
         name, _type, _digest, description = next(names) if role is ComponentRole.ATTACHMENT else (None,) * 4
         parts.append(
-            Part(one["id"], one["payload_id"], role, one["media_type"], one["size"], one["digest"], name, description)
+            Part(
+                id=one["id"],
+                payload_id=one["payload_id"],
+                role=role,
+                media_type=one["media_type"],
+                size=one["size"],
+                digest=one["digest"],
+                name=name,
+                description=description,
+                expunged=one["id"] in gone,
+                position=one["position"],
+            )
         )
     return State(
         record_id=row["record_id"],
@@ -176,8 +200,21 @@ def tombstone_of(session: Session, record_id: int) -> dict[str, Any] | None:
     )
     if row is None:
         return None
-    kept = ("series", "title", "digest", "sent_at", "captured_at", "destroyed_at", "certificate", "seen_again_at")
-    return {key: row[key] for key in kept}
+    kept = ("series", "title", "digest", "sent_at", "captured_at", "destroyed_at", "certificate")
+    return {key: row[key] for key in (*kept, "seen_again_at", "edited_again_at")}
+
+
+def still_at_source(session: Session, *, since: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+    """Destroyed records that their source still showed at a moment or later, by source; since: milliseconds UTC."""
+    rows = session.execute(
+        select(tombstone.c.record_id, source.c.name.label("source"), *_AGAIN)
+        .join(record, record.c.id == tombstone.c.record_id)
+        .join(source, source.c.id == record.c.source_id)
+        .where(tombstone.c.seen_again_at >= since)
+        .order_by(source.c.name, tombstone.c.record_id)
+        .limit(limit)
+    ).mappings()
+    return [dict(row) for row in rows]
 
 
 def raw(archive: Archive, session: Session, record_id: int, number: int | None = None) -> tuple[Part, Iterator[bytes]]:
@@ -189,6 +226,11 @@ def raw(archive: Archive, session: Session, record_id: int, number: int | None =
             raise NotFound(noun="version", name=f"{number} of R{record_id}")
         raise Refused(reason=f"R{record_id} was destroyed", action=f"`archiver record show R{record_id}` says when.")
     part = found[-1].raw
+    if part.expunged:
+        raise Refused(
+            reason=f"the original bytes of R{record_id} were expunged by an order",
+            action=f"`archiver record show R{record_id}` shows what stays.",
+        )
     return part, stream(session, archive.vault, part.payload_id)
 
 
@@ -196,12 +238,13 @@ def custody(archive: Archive, session: Session, record_id: int) -> dict[str, Any
     """From where, through whose hands and by what program a record came, version by version."""
     facts = find_record(session, record_id)
     return {
-        "source": _source(session, facts["source_id"]),
+        "source": source_of(session, facts["source_id"]),
         "versions": [_received(archive, session, one) for one in states(archive, session, record_id)],
     }
 
 
-def _source(session: Session, source_id: int) -> dict[str, Any]:
+def source_of(session: Session, source_id: int) -> dict[str, Any]:
+    """A source with its account or device, whose it is, and the declaration that it rests on."""
     row = session.execute(select(source).where(source.c.id == source_id)).mappings().one()
     found: dict[str, Any] = {"name": row["name"], "connector": row["connector"], "platform": row["platform"]}
     holder = None

@@ -4,6 +4,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from archiver.accession.batch import Prepared
+from archiver.accession.destroyed import drop_destroyed
 from archiver.accession.known import known_parties
 from archiver.accession.prepare import Origin
 from archiver.database import insert_many
@@ -15,6 +16,7 @@ _CHUNK = 500
 
 def write(session: Session, prepared: Prepared, origin: Origin) -> None:
     """Insert the rows of a batch and update what was seen again; all or nothing with the caller's transaction."""
+    drop_destroyed(session, prepared)
     _settle_parties(session, prepared)
     store(session, prepared.keys, prepared.payloads)
     for table, rows in (
@@ -47,6 +49,7 @@ def write(session: Session, prepared: Prepared, origin: Origin) -> None:
     mark_seen(session, seen, origin)
     mark_back(session, prepared.reappeared, origin)
     mark_tombstones(session, prepared.tombstones_seen, origin)
+    _mark_edited_again(session, prepared.edited_again, origin)
 
 
 def _settle_parties(session: Session, prepared: Prepared) -> None:
@@ -76,6 +79,13 @@ def mark_tombstones(session: Session, record_ids: list[int], origin: Origin) -> 
     for start in range(0, len(record_ids), _CHUNK):
         chunk = record_ids[start : start + _CHUNK]
         session.execute(update(tombstone).where(tombstone.c.record_id.in_(chunk)).values(seen_again_at=origin.now))
+
+
+def _mark_edited_again(session: Session, record_ids: list[int], origin: Origin) -> None:
+    """Note that destroyed records were edited at their source since; one that was expunged in part has no tombstone."""
+    for start in range(0, len(record_ids), _CHUNK):
+        chunk = record_ids[start : start + _CHUNK]
+        session.execute(update(tombstone).where(tombstone.c.record_id.in_(chunk)).values(edited_again_at=origin.now))
 
 
 def _mark(session: Session, record_ids: list[int], **values: object) -> None:

@@ -57,3 +57,4 @@ def rotate(
         f"The old key stays where it was ({result.old}): backups made until now open only with it. Keep it with them,"
     )
     output.talk("and destroy it when the last of them has expired: only then is what they still hold out of reach.")
+    output.talk("Back up now (`archiver backup`): the new key opens no backup that was taken before.")

@@ -1,5 +1,6 @@
 """What commands print: data on stdout, talk on stderr, one JSON object with `schema` first."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Protocol
 
-from archiver.errors import ArchiverError, DiskTrouble, Refused
+from archiver.errors import ArchiverError, DiskTrouble, FileTrouble, Refused
 
 
 def _plain(value: Any) -> Any:
@@ -57,32 +58,40 @@ def failure(code: str, message: str, hint: str, where: str | None, *, as_json: b
         )
 
 
+_NOT_THE_DISK = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+
+
 def known_trouble(error: Exception) -> ArchiverError | None:
     """The archive's own error for trouble that other libraries report; None for a fault of the program."""
+    import sqlite3
+
     import sqlalchemy.exc as database_errors
 
     text = str(getattr(error, "orig", error))
     if isinstance(error, (database_errors.IntegrityError, database_errors.InternalError)) and "guard: " in text:
         reason = text.split("guard: ", 1)[1].splitlines()[0]
         return Refused(reason=reason, action="The database itself refuses this; see `archiver hold list`.")
+    if isinstance(error, OSError) and error.errno in _NOT_THE_DISK:
+        return FileTrouble(reason=error.strerror or str(error), where=error.filename)
     if isinstance(error, OSError):
         return DiskTrouble(reason=error.strerror or str(error), where=error.filename)
-    if isinstance(error, database_errors.OperationalError):
+    if isinstance(error, (database_errors.OperationalError, sqlite3.OperationalError)):
         return DiskTrouble(reason=text.splitlines()[0])
     return None
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows under headings, aligned on a terminal, tab-separated into a pipe."""
+    """Print rows under headings (all empty: none), aligned on a terminal, tab-separated into a pipe."""
     listed = [["" if cell is None else str(_shown(cell)) for cell in row] for row in rows]
+    headed = any(headings)
     if not sys.stdout.isatty():
-        for row in (list(headings), *listed):
+        for row in (list(headings), *listed) if headed else listed:
             data("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
         return
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(*headings, box=None, pad_edge=False)
+    shown = Table(*headings, box=None, pad_edge=False, show_header=headed)
     for row in listed:
         shown.add_row(*row)
     Console(markup=False, highlight=False).print(shown)

@@ -148,6 +148,8 @@ def _tombstone(
         _say(f"Salted digest: {tombstone['digest'].hex()}")
         if tombstone["seen_again_at"]:
             _say(f"Still at its source on {printed(tombstone['seen_again_at'], zone)}; it is not readmitted.")
+        if tombstone["edited_again_at"]:
+            _say(f"Edited at its source since: noted on {printed(tombstone['edited_again_at'], zone)}.")
 
 
 def _thread(archive: "Archive", ids: list[int], *, as_json: bool) -> None:
@@ -250,7 +252,8 @@ def _print_state(archive: "Archive", facts: Mapping[str, Any], state: "State") -
     for name, value in content.get("attributes", ()):
         _say(f"{name}: {value}")
     for one in state.files:
-        _say(f"file: {one.name} ({one.media_type}, {one.size} bytes)")
+        gone = ", expunged by an order" if one.expunged else ""
+        _say(f"file: {one.name} ({one.media_type}, {one.size} bytes{gone})")
     _say("")
     _say(str(content.get("text") or "(no text)"))
 
@@ -287,7 +290,10 @@ def _content(state: "State") -> dict[str, Any]:
             for role, kind, address, name in content.get("parties", ())
         ],
         "attributes": [list(pair) for pair in content.get("attributes", ())],
-        "files": [{"name": one.name, "media_type": one.media_type, "size": one.size} for one in state.files],
+        "files": [
+            {"name": one.name, "media_type": one.media_type, "size": one.size, "expunged": one.expunged}
+            for one in state.files
+        ],
         "digest": state.digest,
     }
 

@@ -45,7 +45,7 @@ def search(
             shown, total = [hit.document.record_id for hit in result.hits], result.count
         with archive.unit() as session:
             facts = {"count": total, "shown": shown}
-            archive.record_act(session, "search", "index", actor_id=actor.id, facts=facts, text=query)
+            archive.record_act(session, "search", "index", actor_id=actor.id, facts=facts, text=query.strip() or None)
         zone = archive.city.timezone
     if ids:
         if json:

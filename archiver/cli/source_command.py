@@ -124,7 +124,7 @@ def show(context: typer.Context, name: str, json: Annotated[bool, JSON] = False)
 @app.command("test")
 def try_(context: typer.Context, name: str, json: Annotated[bool, JSON] = False) -> None:
     """Try a source's settings without collecting."""
-    from archiver.pipeline import check_source
+    from archiver.pipeline.run import check_source
     from archiver.sources.registry import find_source
     from connectors.errors import ConnectorError
 

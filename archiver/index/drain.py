@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
+
 from archiver import outbox
 from archiver.accession.content import unpacked
 from archiver.archive import Archive
@@ -13,8 +15,9 @@ from archiver.index.engines.contract import Engine
 from archiver.index.extract.extractor import Extractor
 from archiver.index.loading import load
 from archiver.index.opening import Choice, chosen, index_turn
-from archiver.index.texts import find_texts, write_texts
+from archiver.index.texts import find_texts, only_living, write_texts
 from archiver.sources.registry import Source, list_sources
+from schema.db.record import record
 from schema.vocab import ComponentRole, OutboxKind
 
 BATCH = 500
@@ -54,8 +57,23 @@ class Indexer:
             return False
         with index_turn(self._archive, self._choice) as ours:
             if ours:
-                self._engine.write(documents, removed, task or self._engine.watermark())
+                gone = self._destroyed(documents)
+                left = [one for one in documents if one.record_id not in gone]
+                self._engine.write(left, [*removed, *gone], task or self._engine.watermark())
             return ours
+
+    def _destroyed(self, documents: Sequence[Document]) -> set[int]:
+        """Records that were destroyed since their documents were made.
+
+        Asked within the turn: a proof of destruction waits for all turns before it looks at the index a last time.
+        """
+        found: set[int] = set()
+        for start in range(0, len(documents), BATCH):
+            ids = [one.record_id for one in documents[start : start + BATCH]]
+            with self._archive.reading() as session:
+                chosen = select(record.c.id).where(record.c.id.in_(ids), record.c.destroyed_at.is_not(None))
+                found.update(session.execute(chosen).scalars())
+        return found
 
     def _may_write(self) -> bool:
         with index_turn(self._archive, self._choice) as ours:
@@ -101,7 +119,7 @@ class Indexer:
             found = find_texts(session, self._archive.vault, self._ids, self._extractor, records, pairs)
         if found.extractions or found.outdated:
             with self._archive.unit() as session:
-                write_texts(session, found)
+                write_texts(session, only_living(session, found))
         return [
             build(
                 one.facts,

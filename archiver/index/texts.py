@@ -14,6 +14,7 @@ from archiver.vault import Vault
 from archiver.vault.derivations import add_derivations, texts_of
 from archiver.vault.payloads import ContentDestroyed, Sealed, seal_content, stream
 from schema.db.index import extraction
+from schema.db.record import record
 from schema.vocab import DerivationKind, OwnerKind
 
 LARGEST = 256 << 20
@@ -108,6 +109,17 @@ def _read(
 def forget_texts(session: Session, record_ids: Sequence[int]) -> None:
     """Forget what was found in the attachments of records that are being destroyed; the texts go with their owners."""
     session.execute(delete(extraction).where(extraction.c.record_id.in_(record_ids)))
+
+
+def only_living(session: Session, found: FoundTexts) -> FoundTexts:
+    """What was found, without the records that were destroyed meanwhile; locks the others (PostgreSQL)."""
+    ids = sorted({row["record_id"] for row in found.extractions})
+    chosen = select(record.c.id).where(record.c.id.in_(ids), record.c.destroyed_at.is_(None)).order_by(record.c.id)
+    living = set(session.execute(chosen.with_for_update(read=True)).scalars())
+    found.sealed = [one for one in found.sealed if one.row["owner_id"] in living]
+    found.derivations = [row for row in found.derivations if row["owner_id"] in living]
+    found.extractions = [row for row in found.extractions if row["record_id"] in living]
+    return found
 
 
 def write_texts(session: Session, found: FoundTexts) -> None:

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from archiver.archive import Archive
@@ -15,7 +15,9 @@ from archiver.index.extract.extractor import Extractor
 from archiver.index.opening import chosen, open_index
 from archiver.index.rebuild import work_off
 from archiver.jobs.faults import told
-from archiver.pipeline import Failure, Receipt, Run
+from archiver.pipeline.receipt import Failure, Receipt
+from archiver.pipeline.run import Run
+from archiver.pipeline.standing import evaluate
 from archiver.sources.registry import find_source, list_sources
 from schema.vocab import Outcome
 
@@ -67,6 +69,7 @@ def collect_sources(
                     break
                 run = Run(archive, source, indexer, stopped=stopped)
                 yield from _sheltered(archive, run)
+                _evaluate_holds(archive, indexer)
                 yield Step(run.receipt.counts.seen, receipt=run.receipt)
             for _ in indexer.drain():
                 pass
@@ -94,6 +97,14 @@ def _sheltered(archive: Archive, run: Run) -> Iterator[Step]:
         if receipt.capture_id is not None:
             with archive.unit() as session:
                 captures.finish(session, receipt.capture_id, archive.now(), Outcome.FAILED, error_code="fault")
+
+
+def _evaluate_holds(archive: Archive, indexer: Indexer) -> None:
+    """What a run brought joins the standing holds that it answers; where that fails, nothing of it is destroyed."""
+    with suppress(Exception):  # the nightly run evaluates again and reports what is wrong; the other sources are read
+        for _ in indexer.drain():
+            pass
+        evaluate(archive)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archiver.accession.destroyed import sweep_parties
 from archiver.archive import Archive
 from archiver.audit.heads import sign_head
 from archiver.clock import city_date
@@ -21,7 +22,11 @@ from archiver.jobs.health import lapsing, source_health
 from archiver.jobs.report import Disk, Report, Verified
 from archiver.jobs.runner import Act, Ending, Step, Steps
 from archiver.operate.verify import Part, Result, record_result, verify
-from archiver.pipeline import Failure
+from archiver.pipeline.receipt import Failure
+from archiver.pipeline.standing import evaluate
+from archiver.retain.hold_listing import unfinished_holds
+from archiver.retain.hold_notices import unanswered
+from archiver.retain.holds import lift_ended
 from archiver.vault.sweep import sweep
 from schema.db.audit import audit_event
 from schema.db.record import observation, record
@@ -54,10 +59,12 @@ class Night:
                 yield Step(done if step.receipt else done + step.seen, None, "items")
         if stopped():
             return None
+        self._holds()
         with self._noted("clearing leftovers"):
             swept = sweep(archive.reading, archive.vault.objects, archive.now())
             report.orphans = None if swept.put_off else swept.removed
             remove_left(archive)
+            self._sweep_parties()
         with self._noted("checking a part"):
             yield from self._check(stopped)
         if stopped():
@@ -75,6 +82,24 @@ class Night:
         report.disks = list(_disks(archive))
         report.ended_at = archive.now()
         return Ending(report.outcome, report.facts(), report.as_text())
+
+    def _holds(self) -> None:
+        """Lift what ended, evaluate what stands, name what people must do."""
+        archive, report = self._archive, self.report
+        with self._noted("ending holds of closed requests"), archive.unit() as session:
+            report.holds.ended = lift_ended(archive, session, city_date(archive.now(), archive.city.timezone))
+        with self._noted("evaluating standing holds"):
+            report.holds.joined = evaluate(archive)
+        with self._noted("looking at holds"), archive.reading() as session:
+            report.holds.unfinished = unfinished_holds(session)
+            report.holds.unanswered = {hold_id: one.count for hold_id, one in unanswered(session).items()}
+
+    def _sweep_parties(self) -> None:
+        """Remove parties and threads of destroyed records that a collection running at the time still needed."""
+        after: int | None = 0
+        while after is not None:
+            with self._archive.unit() as session:
+                after = sweep_parties(session, self._archive.now(), after)
 
     def _newest_observation(self) -> int:
         with self._archive.reading() as session:

@@ -8,8 +8,8 @@ from archiver.clock import iso, printed
 from archiver.index.status import IndexStatus
 from archiver.jobs.collecting import overall
 from archiver.jobs.health import Lapse, SourceHealth
-from archiver.pipeline import Failure, Receipt
-from schema.vocab import Outcome
+from archiver.pipeline.receipt import Failure, Receipt
+from schema.vocab import HoldKind, Outcome
 from schema.wire.audit import SignedHead
 
 WARNINGS_SHOWN = 5
@@ -54,6 +54,45 @@ class Disk:
 
 
 @dataclass(slots=True)
+class HoldsTonight:
+    """What became of holds.
+
+    ended: holds of closed requests whose last day is over.  joined: records that joined standing holds since the
+    collection.  unfinished: holds left half placed and halts, with their kind.  unanswered: hold -> open notices.
+    """
+
+    ended: list[int] = field(default_factory=list)
+    joined: int = 0
+    unfinished: list[tuple[int, str]] = field(default_factory=list)
+    unanswered: dict[int, int] = field(default_factory=dict)
+
+    def to_do(self) -> Iterator[tuple[str, str]]:
+        """What a person should do, each with how."""
+        for hold_id, kind in self.unfinished:
+            if kind == HoldKind.HALT.value:
+                yield f"Every destruction is halted (H{hold_id}).", "`archiver dispose halt --end` ends it."
+            else:
+                yield (
+                    f"H{hold_id} was left half placed: until it is in force nothing at all is destroyed.",
+                    f"Run `archiver hold place --resume H{hold_id}`, or lift it.",
+                )
+        for hold_id, count in self.unanswered.items():
+            yield (
+                f"{count} {'notice' if count == 1 else 'notices'} of H{hold_id} are not answered.",
+                f"`archiver hold show H{hold_id}` names them; `archiver hold notice H{hold_id}` asks again.",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "ended": [f"H{one}" for one in self.ended],
+            "joined": self.joined,
+            "unfinished": [f"H{one}" for one, _kind in self.unfinished],
+            "unanswered": {f"H{hold_id}": count for hold_id, count in self.unanswered.items()},
+        }
+
+
+@dataclass(slots=True)
 class Report:
     """What a nightly run did and found; times in milliseconds UTC.
 
@@ -69,6 +108,7 @@ class Report:
     observed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     health: list[SourceHealth] = field(default_factory=list)
     lapses: list[Lapse] = field(default_factory=list)
+    holds: HoldsTonight = field(default_factory=HoldsTonight)
     index: IndexStatus | None = None
     orphans: int | None = None
     verified: Verified | None = None
@@ -133,6 +173,7 @@ class Report:
         yield from self._silent()
         for lapse in self.lapses:
             yield _lapse(lapse)
+        yield from self.holds.to_do()
         if self.index is not None and not self.index.rebuilding and not self.index.complete:
             found = f"{self.index.indexed:,} of {self.index.records:,} records, {self.index.waiting:,} changes waiting"
             yield f"The search index is not complete: {found}.", "If it stays so, run `archiver index rebuild`."
@@ -204,6 +245,11 @@ class Report:
             yield f"  Check of part {part} of {of}: {self.verified.checked:,} checked, {result}."
         if self.last_full_check is not None:
             yield f"  Last full check without a problem: {printed(self.last_full_check, self.zone)}."
+        if self.holds.joined:
+            yield f"  {self.holds.joined:,} records joined holds that stand."
+        if self.holds.ended:
+            ended = ", ".join(f"H{one}" for one in self.holds.ended)
+            yield f"  Holds of closed requests ended after their last day: {ended}."
         if self.orphans:
             yield f"  {self.orphans} leftover files of broken-off runs were removed."
         if self.head is not None:
@@ -229,6 +275,7 @@ class Report:
                 }
                 for one in self.lapses
             ],
+            "holds": self.holds.as_dict(),
             "index": None if self.index is None else _index(self.index),
             "verification": None if self.verified is None else _verified(self.verified),
             "last_full_check": iso(self.last_full_check),

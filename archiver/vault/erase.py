@@ -1,10 +1,11 @@
 """Erasing an owner's key, payloads and derivations; the guards of the database have the last word on each row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from archiver.errors import Refused
 from archiver.vault.objects import ObjectStore
 from schema.db.vault import derivation, owner_key, payload
 from schema.vocab import OwnerKind
@@ -32,7 +33,16 @@ def erase(session: Session, kind: OwnerKind, owner_ids: Sequence[int]) -> list[s
     return names
 
 
-def remove_objects(objects: ObjectStore, names: Iterable[str]) -> None:
-    """Remove objects whose keys are gone; one that is gone already is fine."""
+def remove_objects(session: Session, objects: ObjectStore, names: Sequence[str]) -> None:
+    """Remove objects whose payloads are gone, and committed so; one that is gone already is fine.
+
+    Raises Refused, and removes none, where a payload still names one of them: only the guarded rows decide what goes.
+    """
+    for start in range(0, len(names), _CHUNK):
+        named = select(payload.c.id).where(payload.c.object_name.in_(names[start : start + _CHUNK]))
+        if session.execute(named.limit(1)).first():
+            raise Refused(
+                reason="an object still belongs to sealed content", action="Destroy what it belongs to first."
+            )
     for name in names:
         objects.remove(name)

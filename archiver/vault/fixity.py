@@ -15,7 +15,7 @@ from archiver.vault.objects import StoredObject
 from archiver.vault.payloads import open_header
 from archiver.vault.sealing import SealBroken, place, unseal
 from schema.db.audit import audit_event
-from schema.db.record import component, record, tombstone, version
+from schema.db.record import component, expunged_component, record, tombstone, version
 from schema.db.vault import owner_key, payload
 from schema.vocab import OwnerKind, PayloadForm
 
@@ -98,8 +98,13 @@ def check_records(session: Session, vault: Vault, first: int, last: int) -> Chec
                 out.flaw(f"R{record_id}", "its key is missing, though it was not destroyed")
     parts = _versions(session, block, {one: records[one]["versions"] for one in living}, out)
     _payloads(session, block, owners, parts, out)
+    expunged = {row["component_id"] for row in _range(session, expunged_component.c.record_id, first, last)}
     for part in parts.values():
-        if part["record_id"] in living and "found" not in part:
+        if part["id"] in expunged and "found" in part:
+            out.flaw(
+                f"R{part['record_id']}", f"its component {part['id']} was expunged, but its content is still there"
+            )
+        if part["record_id"] in living and "found" not in part and part["id"] not in expunged:
             out.flaw(f"R{part['record_id']}", f"the content of its component {part['id']} is missing")
     return out
 

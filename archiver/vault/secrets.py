@@ -2,7 +2,8 @@
 
 import os
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -43,6 +44,15 @@ class ArchiveSigner:
     def sign(self, message: bytes) -> bytes:
         """Ed25519 signature, 64 bytes."""
         return self._key.sign(message)
+
+
+def is_signed_by(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the holder of a public key signed a message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _read(session: Session, vault: Vault, name: str) -> bytes:

@@ -6,11 +6,10 @@ import pytest
 
 from connectors.contract import Enumeration, Page
 from tests.fixtures.city import Town
+from tests.fixtures.disposals import executing, finish
 from tests.fixtures.replay import post
 
 DESTROY = (
-    "INSERT INTO disposition (state, series_id, proposed_at, proposed_by) VALUES ('executing', 1, 0, 1)",
-    "INSERT INTO disposition_record (disposition_id, record_id) VALUES (1, 1)",
     "INSERT INTO tombstone (record_id, native_key, series_id, digest, sent_at, captured_at, destroyed_at, certificate) "
     "SELECT r.id, r.native_key, 1, v.digest, r.sent_at, r.captured_at, 1773200000000, 'C2026-1' "
     "FROM record r JOIN version v ON v.record_id = r.id WHERE r.id = 1",
@@ -18,7 +17,6 @@ DESTROY = (
     "UPDATE version SET match = NULL WHERE record_id = 1",
     "DELETE FROM payload WHERE owner_kind = 'record' AND owner_id = 1",
     "DELETE FROM owner_key WHERE owner_kind = 'record' AND owner_id = 1",
-    "UPDATE disposition SET state = 'certified'",
 )
 """A destruction as the disposing room does it, under the database's own guards."""
 
@@ -27,7 +25,11 @@ def _destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     town = Town(tmp_path, monkeypatch)
     town.source("web", Page(items=(post("a", "old news"), post("b", "other news"))))
     town.collect("web")
-    town.act(*DESTROY)
+    with town.opened() as archive, archive.unit() as session:
+        approved = executing(session, [1])
+        for statement in DESTROY:
+            session.connection().exec_driver_sql(statement)
+        finish(session, approved)
     return town
 
 
@@ -81,8 +83,10 @@ def test_without_an_approved_batch_the_database_refuses(tmp_path: Path, monkeypa
     town.source("web", Page(items=(post("a", "old news"),)))
     town.collect("web")
     with pytest.raises(IntegrityError, match="guard"):
-        town.act(*DESTROY[2:])
+        town.act(*DESTROY)
     town.ok("hold", "place", "--kind", "litigation", "--matter", "Doe v. City", "--reason", "suit", "--records", "R1")
+    with town.opened() as archive, archive.unit() as session:
+        executing(session, [1])
     with pytest.raises(IntegrityError, match="guard"):
         town.act(*DESTROY)
     assert town.ok("record", "show", "R1")["text"] == "old news"

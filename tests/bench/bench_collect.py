@@ -38,14 +38,18 @@ def made_archive(folder: Path) -> Path:
     return folder
 
 
-def sms_backup(path: Path, count: int) -> None:
-    """A phone backup of generated messages."""
+def sms_backup(path: Path, count: int, own_word: str = "") -> None:
+    """A phone backup of generated messages.
+
+    own_word: each message ends with this and its number, a word that no other has.
+    """
     with path.open("w", encoding="utf-8") as file:
         file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<smses count="{count}">\n')
         for number, (_native, text, sent_at) in enumerate(bare_path.messages(count)):
+            body = quoteattr(f"{text} {own_word}{number}" if own_word else text)
             file.write(
                 f'<sms protocol="0" address="+1555{number % 300:07d}" date="{sent_at}" type="{1 + number % 2}" '
-                f'subject="null" body={quoteattr(text)} read="1" status="-1" locked="0" date_sent="0" sub_id="1" '
+                f'subject="null" body={body} read="1" status="-1" locked="0" date_sent="0" sub_id="1" '
                 f'readable_date="x" contact_name="Person {number % 300}" />\n'
             )
         file.write("</smses>\n")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from archiver.access import Actor, current_actor
 from archiver.archive import Archive
@@ -14,6 +15,7 @@ from archiver.search.answer import answer, find_ids
 from connectors.contract import Page
 from schema.vocab import ArchiveInvolved, Role
 from tests.fixtures.city import Town
+from tests.fixtures.disposals import clear, executing
 from tests.fixtures.replay import post
 
 MANY = 1_203
@@ -71,7 +73,9 @@ def test_all_join_once(town: Town, archive: Archive, clerk: Actor) -> None:
 def test_destroyed_before_they_could_join(town: Town, archive: Archive, clerk: Actor) -> None:
     """What was destroyed between the search and the freezing is counted as such; the others join all the same."""
     found, ids = answer(archive, "snow", limit=0), find_ids(archive, "snow")
-    town.act("UPDATE record SET destroyed_at = 1 WHERE id IN (3, 900)")
+    with archive.unit() as session:
+        clear(session, executing(session, [3, 900]), 1)
+        session.execute(text("UPDATE record SET destroyed_at = 1 WHERE id IN (3, 900)"))
     with archive.unit() as session:
         done = freeze(archive, session, clerk, "Q2026-1", found, ids)
     assert (done.found, done.added, done.destroyed) == (MANY, MANY - 2, 2)

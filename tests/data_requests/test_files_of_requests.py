@@ -11,7 +11,7 @@ from archiver.archive import Archive
 from archiver.data_requests.candidates import list_candidates
 from archiver.data_requests.files import add_file, check_may_add, spool
 from archiver.data_requests.register import close
-from archiver.errors import DiskTrouble, Refused, UsageError
+from archiver.errors import FileTrouble, Refused, UsageError
 from tests.fixtures.city import Town
 
 
@@ -62,7 +62,7 @@ def test_a_name_that_is_no_text(town: Town, archive: Archive, clerk: Actor, tmp_
 
 
 def test_a_full_disk(archive: Archive, tmp_path: Path, town: Town) -> None:
-    """When the archive's disk takes no more, the command says that of the disk, not of the file, and keeps nothing."""
+    """When the archive's disk takes no more, the command says what the system said, and keeps nothing."""
     path = tmp_path / "scan.pdf"
     path.write_bytes(os.urandom(200_000))
     objects = archive.vault.objects.folder
@@ -70,7 +70,7 @@ def test_a_full_disk(archive: Archive, tmp_path: Path, town: Town) -> None:
         objects.rename(objects.with_name("away"))
     objects.write_bytes(b"")  # no folder any more, so every write below it fails
     said = town.run("request", "file", "1", str(path), "--json")
-    assert (said.code, said.data["error"]["code"]) == (DiskTrouble.exit_code, "disk")
+    assert (said.code, said.data["error"]["code"]) == (FileTrouble.exit_code, "file")
     assert "Traceback" not in said.err
     assert town.rows("SELECT * FROM request_file") == []
 

@@ -23,10 +23,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "defusedxml": ("archiver/index/extract/*",),
     "docx": ("archiver/index/extract/*", DEMO),
     "feedparser": ("connectors/feed/*",),
-    "fontTools": ("archiver/produce/writers/*",),
+    "fontTools": ("archiver/paper/*",),
     "keyring": ("archiver/config.py",),
     "nh3": ("archiver/index/extract/*", "archiver/web/*"),
-    "openpyxl": ("archiver/index/extract/*",),
+    "openpyxl": ("archiver/index/extract/*", "archiver/retain/schedule_files.py"),
     "opensearchpy": ("archiver/index/engines/*",),
     "phonenumbers": ("connectors/*", "archiver/accession/*", "archiver/tokens.py"),
     "PIL": ("archiver/index/extract/*", DEMO),
@@ -39,13 +39,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "snowballstemmer": ("archiver/tokens.py",),
     "sqlalchemy": (
         "schema/db/*", "archiver/database.py", "archiver/archive.py", "archiver/outbox.py", "archiver/access.py",
-        "archiver/pipeline.py", "archiver/*/*", "!archiver/cli/*", "archiver/cli/output.py",
+        "archiver/*/*", "!archiver/cli/*", "archiver/cli/output.py",
     ),
     "typer": ("archiver/cli/*",),
-    "typst": ("archiver/produce/writers/*", DEMO),
+    "typst": ("archiver/paper/*", DEMO),
     "urllib3": ("connectors/http*.py", "connectors/address_guard.py"),
     "whoosh": ("archiver/index/engines/*", "archiver/publish/*"),
-    "xlsxwriter": ("archiver/produce/writers/*", DEMO),
+    "xlsxwriter": ("archiver/paper/*", DEMO),
 }  # fmt: skip
 """Library -> where it may be imported; a later pattern wins, `!` takes away."""
 

@@ -10,6 +10,10 @@ from tests.house.source import Module, modules
 VERBS = {"insert", "update", "delete"}
 MAKING = "archiver/operate/initialise.py"
 """Makes the first rows of an archive, in whatever table."""
+RESTORING = "archiver/operate/restore_loading.py"
+"""Gives back the rows of a backup to the empty tables of a new archive."""
+PORTABLE = ("archiver/operate/backup_facts.py", "archiver/operate/restore_reading.py", RESTORING)
+"""Write and read the files of backups, in SQLite's own words; of the facts' tables only SQLite's list of last ids."""
 ENGINES = "archiver/index/engines/"
 """Write files of their own, never the facts."""
 MIGRATIONS = "schema/db/migrations/"
@@ -92,7 +96,7 @@ def test_each_table_has_one_writer() -> None:
     rooms: dict[str, set[str]] = defaultdict(set)
     unclear = []
     for one in modules():
-        if one.path == MAKING or one.path.startswith((ENGINES, MIGRATIONS)):
+        if one.path in (MAKING, RESTORING) or one.path.startswith((ENGINES, MIGRATIONS)):
             continue
         tables, questions = writes(one)
         unclear += questions
@@ -114,7 +118,9 @@ def test_no_written_sql_changes_the_facts() -> None:
     change = re.compile(r"\b(INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|TRUNCATE)\b")
     found = []
     for one in modules():
-        if one.path.startswith((ENGINES, MIGRATIONS)) or not one.path.startswith("archiver/") or one.path == BULK_HOME:
+        if one.path.startswith((ENGINES, MIGRATIONS)) or not one.path.startswith("archiver/"):
+            continue
+        if one.path == BULK_HOME or one.path in PORTABLE:
             continue
         for node in ast.walk(one.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and change.search(node.value):

@@ -11,21 +11,33 @@ PARTS = {
     "data_request": {"request_date", "request_note", "search", "candidate"},
     "declaration": {"declaration_rule"},
     "capture": {"gap"},
-    "hold": {"hold_source", "hold_member"},
-    "disposition": {"disposition_record", "tombstone"},
+    "hold": {"hold_source", "hold_member", "hold_notice"},
+    "disposition": {
+        "disposition_record",
+        "disposition_exception",
+        "disposition_approval",
+        "hold_clearance",
+        "transfer",
+        "certificate",
+        "paper_record",
+        "tombstone",
+        "expunged_component",
+    },
     "production": {"production_entry"},
+    "backup": {"restore"},
     "audit_event": {"audit_head"},
 }
 """Rows that are part of an own record and retained with it."""
 
 COLLECTED = {
     "record", "version", "component", "observation", "thread", "party", "record_party", "retention_tag",
-    "retention_event", "extraction", "derivation",
+    "retention_event", "extraction", "derivation", "official_copy",
 }  # fmt: skip
 """Records of the city, under their own tags, and what belongs to them."""
 
 CITY = {
-    "city_edition", "retention_schedule", "series", "classification_rule", "person", "person_role", "custodian", "body",
+    "city_edition", "retention_schedule", "series", "series_crosswalk", "classification_rule",
+    "person", "person_role", "custodian", "body",
     "membership", "account", "device", "source",
 }  # fmt: skip
 """The city's decisions and who is who: editions that are never removed."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from archiver.produce.writers import fonts
+from archiver.paper.typefaces import SHIPPED
 from tests.fixtures.city import Town
 
-FONT = Path(fonts.__file__).parents[1] / "fonts" / "NotoSans-Bold.ttf"
+FONT = SHIPPED / "NotoSans-Bold.ttf"
 
 
 def picture(text: str) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 from connectors.contract import Page
 from schema.item import Attachment
 from tests.fixtures.city import Town
+from tests.fixtures.disposals import executing
 from tests.fixtures.replay import DAY, NOON, post
 
 PHOTO = bytes(range(256)) * 400
@@ -60,8 +61,6 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def destroyed(town: Town, record: int, *, tombstone: bool = True) -> None:
     """Destroy a record as a purge would, under the database's own guards."""
     statements = [
-        "INSERT INTO disposition (state, series_id, proposed_at, proposed_by) VALUES ('executing', 1, 1, 1)",
-        f"INSERT INTO disposition_record SELECT max(id), {record} FROM disposition",
         f"DELETE FROM payload WHERE owner_kind = 'record' AND owner_id = {record}",
         f"DELETE FROM owner_key WHERE owner_kind = 'record' AND owner_id = {record}",
     ]
@@ -74,7 +73,10 @@ def destroyed(town: Town, record: int, *, tombstone: bool = True) -> None:
             f" SELECT id, native_key, 1, x'{'ab' * 32}', sent_at, captured_at, {at}, 'C2026-1' FROM record"
             f" WHERE id = {record}",
         ]
-    town.act(*statements)
+    with town.opened() as archive, archive.unit() as session:
+        executing(session, [record])
+        for statement in statements:
+            session.connection().exec_driver_sql(statement)
 
 
 def own_check(folder: Path, *options: str, script: Path | None = None) -> subprocess.CompletedProcess[str]:

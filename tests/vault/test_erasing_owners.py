@@ -3,19 +3,18 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from archiver.errors import Refused
 from archiver.vault.erase import erase, remove_objects
 from connectors.contract import Page
 from schema.item import Attachment
 from schema.vocab import OwnerKind
 from tests.fixtures.city import Town
+from tests.fixtures.disposals import executing
 from tests.fixtures.replay import post
 
-APPROVED = (
-    "INSERT INTO disposition (id, state, series_id, proposed_at, proposed_by) VALUES (1, 'executing', 1, 0, 1)",
-    "INSERT INTO disposition_record (disposition_id, record_id) VALUES (1, 1)",
-)
 COUNTED = "SELECT (SELECT count(*) FROM {0} WHERE owner_kind = 'record' AND owner_id = 1)"
 
 
@@ -40,15 +39,16 @@ def left(town: Town) -> list[int]:
 def test_an_approved_record_is_erased_whole(town: Town) -> None:
     """Rows and objects of the record go, its neighbour stays readable, and the record row remains."""
     assert all(left(town))
-    town.act(*APPROVED)
     with town.opened() as archive:
         with archive.unit() as session:
+            executing(session, [1])
             names = erase(session, OwnerKind.RECORD, [1])
         stored = [archive.vault.objects.path(name) for name in names]
         assert len(stored) == 2, "the large attachment, and the text that was read out of it"
         assert all(path.exists() for path in stored)
-        remove_objects(archive.vault.objects, names)
-        remove_objects(archive.vault.objects, names)
+        with archive.reading() as session:
+            remove_objects(session, archive.vault.objects, names)
+            remove_objects(session, archive.vault.objects, names)
         assert not any(path.exists() for path in stored)
     assert left(town) == [0, 0, 0]
     assert town.ok("record", "show", "R2")["text"] == "second"
@@ -66,9 +66,20 @@ def test_a_record_without_approval_is_not_erased(town: Town) -> None:
 def test_a_held_record_is_not_erased(town: Town) -> None:
     """A hold placed before wins over an executing batch, also for the records erased with it."""
     town.ok("hold", "place", "--kind", "litigation", "--matter", "m", "--reason", "r", "--records", "R1")
-    town.act(*APPROVED, "INSERT INTO disposition_record (disposition_id, record_id) VALUES (1, 2)")
     before = left(town)
-    with town.opened() as archive, pytest.raises(IntegrityError, match="guard"), archive.unit() as session:
-        erase(session, OwnerKind.RECORD, [2, 1])
+    with town.opened() as archive:
+        with archive.unit() as session:
+            executing(session, [1, 2])
+        with pytest.raises(IntegrityError, match="guard"), archive.unit() as session:
+            erase(session, OwnerKind.RECORD, [2, 1])
     assert left(town) == before
     assert town.ok("record", "show", "R2")["text"] == "second"
+
+
+def test_an_object_that_is_still_named_is_not_removed(town: Town) -> None:
+    """Whoever names objects by themselves is refused while a payload has one of them; none is removed."""
+    with town.opened() as archive, archive.reading() as session:
+        names = list(session.execute(text("SELECT object_name FROM payload WHERE object_name IS NOT NULL")).scalars())
+        with pytest.raises(Refused, match="still belongs"):
+            remove_objects(session, archive.vault.objects, ["0" * 32, *names])
+        assert all(archive.vault.objects.path(name).exists() for name in names)

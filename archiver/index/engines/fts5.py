@@ -231,7 +231,10 @@ class Fts5Engine:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Let SQLite's temporary copy lie on the archive's own, encrypted disk; it is unlinked while it is in use."""
+    """Let SQLite's temporary copy lie on the archive's own, encrypted disk; it is unlinked while it is in use.
+
+    SQLite says nothing where that fails: the plain text that an earlier copy left behind goes here, too.
+    """
     before = os.environ.get("SQLITE_TMPDIR")
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
     try:
@@ -241,6 +244,8 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
             del os.environ["SQLITE_TMPDIR"]
         else:
             os.environ["SQLITE_TMPDIR"] = before
+        for left in folder.glob("etilqs_*"):
+            left.unlink(missing_ok=True)
 
 
 def _size(db: sqlite3.Connection) -> int:

@@ -116,7 +116,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         text = str(error)
-        if "full" in text or "disk I/O" in text:
+        if any(sign in text for sign in ("full", "disk I/O", "readonly")):  # SQLite tries to read what it cannot write
             raise DiskTrouble(reason=text, where=str(path)) from error
         if "locked" in text or "busy" in text:
             raise Locked(holder="another program that reads or writes index.db") from error

@@ -4,7 +4,7 @@ import heapq
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from whoosh.reading import IndexReader
@@ -150,7 +150,7 @@ class WhooshEngine:
                 yield writer
             finally:
                 if not writer.is_closed:
-                    writer.cancel()
+                    _abandon(writer)
 
     def _places(self, node: Node) -> Iterable[tuple[int, int]]:
         """(sent or UNDATED, record id) of each match."""
@@ -170,3 +170,11 @@ class WhooshEngine:
             if old is not None:
                 old.close()
         return self._segments
+
+
+def _abandon(writer: SegmentWriter) -> None:
+    """Give up a writer; one that failed half way closes its files again, and what that raises would hide why."""
+    with suppress(Exception):  # whoosh raises anything here, even a bare Exception
+        writer.cancel()
+    if writer.writelock.fd is not None:
+        writer.writelock.release()

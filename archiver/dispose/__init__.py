@@ -1,0 +1,1 @@
+"""Disposition: batches of due records, from proposal over answers and approvals to destruction, proof, certificate."""
